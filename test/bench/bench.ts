@@ -1,0 +1,94 @@
+import { cpus, totalmem } from "node:os";
+import { Command, InvalidArgumentError } from "commander";
+import { printJson, printTable } from "../../cli/output.ts";
+import { Clone } from "../integration/clone.ts";
+
+/** What is measured, in the order in which a run goes through it. */
+const steps = [
+  "up, from nothing to two usable tenants",
+  "up, nothing changed",
+  "up, a third tenant added",
+  "up, the third tenant removed",
+  "down",
+] as const;
+
+type Step = (typeof steps)[number];
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError("a whole number from 1");
+  return value;
+}
+
+const program = new Command("bench")
+  .description(
+    "times the platform as a user meets it: whole commands, on this machine, warm toolchain",
+  )
+  .option("--runs <n>", "how many times everything is done", count, 3)
+  .option("--json", "print JSON")
+  .parse();
+const options = program.opts<{ runs: number; json?: true }>();
+
+const thirdTenant = [
+  "name: initech",
+  "owner: { team: Initech, email: team@initech.example }",
+  "costCentre: CC-3003",
+  'kubernetes: "1.36"',
+  'quota: { cpu: "2", memory: 4Gi, storage: 10Gi, pods: 20 }',
+  "",
+].join("\n");
+
+const seconds = new Map<Step, number[]>(steps.map((step) => [step, []]));
+
+async function time(step: Step, clone: Clone, command: "up" | "down"): Promise<void> {
+  const started = performance.now();
+  await clone.succeed("npm", ["run", "--silent", command]);
+  const taken = (performance.now() - started) / 1000;
+  seconds.get(step)?.push(taken);
+  process.stderr.write(`bench  ${step}  ${taken.toFixed(1)} s\n`);
+}
+
+const clone = await Clone.make();
+try {
+  // Dependencies and toolchain are there before anything is timed.
+  await clone.succeed("node", ["cli/tenantry.js", "dev", "toolchain"]);
+  for (let run = 0; run < options.runs; run++) {
+    await time("up, from nothing to two usable tenants", clone, "up");
+    await time("up, nothing changed", clone, "up");
+    clone.write("tenants/initech.yaml", thirdTenant);
+    await time("up, a third tenant added", clone, "up");
+    clone.delete("tenants/initech.yaml");
+    await time("up, the third tenant removed", clone, "up");
+    await time("down", clone, "down");
+  }
+} finally {
+  await clone.tenantry("dev", "down");
+  clone.remove();
+}
+
+const figures = [...seconds].map(([step, taken]) => {
+  const sorted = taken.toSorted((a, b) => a - b);
+  return {
+    step,
+    runs: sorted.length,
+    median: sorted[Math.floor(sorted.length / 2)] ?? Number.NaN,
+    least: sorted[0] ?? Number.NaN,
+    most: sorted.at(-1) ?? Number.NaN,
+  };
+});
+const machine = `${cpus().length} cores (${cpus()[0]?.model ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
+if (options.json) printJson({ machine, figures });
+else {
+  console.log(machine);
+  printTable(
+    ["step", "median", "least", "most", "runs"],
+    figures.map(({ step, median, least, most, runs }) => [
+      step,
+      `${median.toFixed(1)} s`,
+      `${least.toFixed(1)} s`,
+      `${most.toFixed(1)} s`,
+      String(runs),
+    ]),
+  );
+}
