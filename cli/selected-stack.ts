@@ -64,8 +64,11 @@ export class SelectedStack {
     const config = Config.parse(await this.pulumi(["config", "--json"]));
     const values = Object.entries(config)
       .filter(([key, { secret }]) => key.startsWith(prefix) && !secret)
-      .map(([key, { value, objectValue }]) => [key.slice(prefix.length), objectValue ?? value]);
-    const { settings, faults } = parsePlatformSettings(Object.fromEntries(values));
+      .map(
+        ([key, { value, objectValue }]) =>
+          [key.slice(prefix.length), objectValue ?? value] as const,
+      );
+    const { settings, faults } = parsePlatformSettings(Object.fromEntries<unknown>(values));
     if (settings === undefined) {
       throw new Refusal(
         `the platform settings of this stack are not valid:\n  ${faults.join("\n  ")}`,

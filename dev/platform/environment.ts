@@ -21,6 +21,8 @@ export function platformVariables(platform: PlatformRecord): Record<string, stri
     PULUMI_STACK: devStack,
     // Pulumi.dev.yaml with the ports and the secrets of this platform.
     PULUMI_OPTION_CONFIG_FILE: paths.stackConfig,
+    // The providers are installed in PULUMI_HOME, at the release that the SDKs ask for.
+    PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     GITHUB_BASE_URL: `${git}/`,

@@ -40,10 +40,8 @@ export async function runCommand(
     return typeof result.stdout === "string" ? result.stdout : "";
   } catch (error) {
     if (!(error instanceof ExecaError) || options.signal?.aborted === true) throw error;
-    const said = options.log === undefined ? String(error.stderr ?? "") : logTail(options.log);
-    throw new CommandError(
-      [command, ...commandArguments.slice(0, 3)].join(" "),
-      said === "" ? error.shortMessage : said,
-    );
+    // Without a log, the message ends with what the command said.
+    const said = options.log === undefined ? error.message : logTail(options.log);
+    throw new CommandError([command, ...commandArguments.slice(0, 3)].join(" "), said);
   }
 }

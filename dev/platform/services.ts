@@ -12,7 +12,7 @@ export interface Service extends ProcessDefinition {
   /** What it is, for `tenantry dev status`. */
   readonly role: string;
   readonly address: string;
-  ready(): Promise<boolean>;
+  readonly ready: () => Promise<boolean>;
 }
 
 function folder(...parts: string[]): string {

@@ -137,12 +137,7 @@ export function missingHostComponents(): string[] {
 async function awaitReady(wanted: readonly Service[], signal: AbortSignal): Promise<void> {
   await Promise.all(
     wanted.map(async (service) => {
-      await waitFor(
-        `${service.name} (${service.role}) becoming ready`,
-        60,
-        service.ready.bind(service),
-        signal,
-      );
+      await waitFor(`${service.name} (${service.role}) becoming ready`, 60, service.ready, signal);
     }),
   );
 }

@@ -479,7 +479,7 @@ describe("the platform, as a newcomer meets it", function () {
       run.kill("SIGINT");
       const { exitCode, stderr } = await run;
       assert.equal(exitCode, 1);
-      assert.match(String(stderr), /interrupted; .*npm run up/);
+      assert.match(stderr, /interrupted; .*npm run up/);
       await converges("initrode");
     });
 
