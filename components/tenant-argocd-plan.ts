@@ -1,0 +1,108 @@
+import type { PlatformSettings } from "../platform/settings.ts";
+import type { Tenant } from "../tenants/schema.ts";
+import {
+  CASCADE_FINALIZER,
+  SYNC_POLICY,
+  type Application,
+  type AppProject,
+} from "./argocd-manifests.ts";
+import { awaitAnnotations } from "./await-annotations.ts";
+import { tenantNames } from "./tenant-names.ts";
+
+/** Folder of the tenant's repository whose manifests Argo CD applies. */
+export const APPS_FOLDER = "apps";
+
+/** Branch of the tenant's repository that Argo CD follows. */
+export const BRANCH = "main";
+
+/** Namespaces of the virtual cluster that Argo CD deploys into. */
+const NAMESPACES = ["default"];
+
+/** Seconds in which the tenant's applications must be synced and healthy, or be gone. */
+const SYNC_TIMEOUT = 600;
+
+/** A Secret by which Argo CD knows a cluster or a repository. */
+interface DeclarativeSecret {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  /** The fields that are no secrets; the component adds the credentials. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** What the host Argo CD must know of a tenant to deliver its repository and nothing else. */
+export function planTenantArgoCD(
+  tenant: Tenant,
+  platform: PlatformSettings,
+): {
+  /** The fence: this repository into this virtual cluster, and no wildcard anywhere. */
+  readonly project: AppProject;
+  /** The virtual cluster, as a cluster of this project only. */
+  readonly registration: DeclarativeSecret;
+  /** The tenant's repository, as a repository of this project only. */
+  readonly repository: DeclarativeSecret;
+  /** The Application that applies the repository's apps folder. */
+  readonly rootApplication: Application;
+} {
+  const names = tenantNames(tenant, platform);
+  const { namespace } = platform.argocd;
+  const labels = { "tenantry.dev/tenant": tenant.name };
+  const [rootNamespace = "default"] = NAMESPACES;
+  const secret = (type: "cluster" | "repository", name: string) => ({
+    name,
+    namespace,
+    labels: { ...labels, "argocd.argoproj.io/secret-type": type },
+  });
+  return {
+    project: {
+      apiVersion: "argoproj.io/v1alpha1",
+      kind: "AppProject",
+      metadata: { name: tenant.name, namespace, labels },
+      spec: {
+        description: `Applications of ${tenant.owner.team}`,
+        sourceRepos: [names.cloneUrl],
+        destinations: NAMESPACES.map((to) => ({ server: names.serverInHost, namespace: to })),
+        clusterResourceWhitelist: [
+          { group: "apiextensions.k8s.io", kind: "CustomResourceDefinition" },
+        ],
+        permitOnlyProjectScopedClusters: true,
+      },
+    },
+    registration: {
+      metadata: secret("cluster", `cluster-${names.namespace}`),
+      fields: { name: tenant.name, server: names.serverInHost, project: tenant.name },
+    },
+    repository: {
+      metadata: secret("repository", `repository-${tenant.name}`),
+      // GitHub looks at the token only, but a user name there must be.
+      fields: { type: "git", url: names.cloneUrl, project: tenant.name, username: "tenantry" },
+    },
+    rootApplication: {
+      apiVersion: "argoproj.io/v1alpha1",
+      kind: "Application",
+      metadata: {
+        name: tenant.name,
+        namespace,
+        labels,
+        annotations: awaitAnnotations(
+          ["jsonpath={.status.sync.status}=Synced", "jsonpath={.status.health.status}=Healthy"],
+          SYNC_TIMEOUT,
+        ),
+        finalizers: [CASCADE_FINALIZER],
+      },
+      spec: {
+        project: tenant.name,
+        source: {
+          repoURL: names.cloneUrl,
+          path: APPS_FOLDER,
+          targetRevision: BRANCH,
+          directory: { recurse: true },
+        },
+        destination: { server: names.serverInHost, namespace: rootNamespace },
+        syncPolicy: SYNC_POLICY,
+      },
+    },
+  };
+}

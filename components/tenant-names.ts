@@ -1,0 +1,40 @@
+import type { PlatformSettings } from "../platform/settings.ts";
+import type { Tenant } from "../tenants/schema.ts";
+
+/** What the parts of a tenant are called, in the clusters and from outside. */
+export interface TenantNames {
+  /** Namespace of the virtual cluster on the host cluster. */
+  readonly namespace: string;
+  /** Name by which the gateway knows the virtual cluster, and its certificate answers. */
+  readonly hostname: string;
+  /** API server of the virtual cluster, from outside, by name. */
+  readonly apiUrl: string;
+  /** What clients connect to: the same as apiUrl unless the platform sets an address. */
+  readonly server: string;
+  /** Its API server, from inside the host cluster. */
+  readonly serverInHost: string;
+  /** The tenant's repository, in a browser. */
+  readonly repositoryUrl: string;
+  /** What git clones. */
+  readonly cloneUrl: string;
+  /** The tenant's applications in Argo CD, in a browser. */
+  readonly argocdUrl: string;
+}
+
+/** Names everything of a tenant that more than one part of the program has to name. */
+export function tenantNames({ name }: Tenant, platform: PlatformSettings): TenantNames {
+  const { domain, port, address } = platform.virtualClusters;
+  const namespace = `vc-${name}`;
+  const hostname = `${name}.${domain}`;
+  const repositoryUrl = `${platform.git.url}/${platform.git.owner}/${name}`;
+  return {
+    namespace,
+    hostname,
+    apiUrl: `https://${hostname}${port === 443 ? "" : `:${port}`}`,
+    server: `https://${address ?? hostname}:${port}`,
+    serverInHost: `https://${name}.${namespace}:443`,
+    repositoryUrl,
+    cloneUrl: `${repositoryUrl}.git`,
+    argocdUrl: `${platform.argocd.url}/applications/${platform.argocd.namespace}/${name}`,
+  };
+}

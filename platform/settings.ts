@@ -1,0 +1,173 @@
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+
+import { exactObject, expected, schemaErrors } from "./schema-errors.ts";
+
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+const text = (what: string) => z.string(expected(what)).min(1, expected(what));
+const matching = (pattern: RegExp, what: string) => text(what).regex(pattern, expected(what));
+const namespace = (of: string) => matching(DNS_LABEL, `${of} such as argocd`);
+
+/** A base URL: http or https, kept without its trailing slash so that paths can be appended. */
+const url = (example: string) =>
+  z
+    .url({ protocol: /^https?$/, ...expected(`an http or https URL such as ${example}`) })
+    .transform((value) => value.replace(/\/+$/, ""));
+
+/** Where a Helm chart comes from. */
+const chart = (repository: string) => ({
+  /**
+   * Helm repository that serves the chart. A closed network names its mirror here.
+   * Fails later, in Argo CD, if the repository does not serve the chart in that version.
+   */
+  repository: url(repository).default(repository),
+  /** Exact version of the chart. Ranges are refused: two runs must render the same. */
+  version: matching(/^\d+\.\d+\.\d+(-[\w.]+)?$/, "an exact chart version such as 1.2.3"),
+});
+
+const host = exactObject({
+  /**
+   * Name of the kubeconfig context of the host cluster. The kubeconfig itself is what KUBECONFIG
+   * (or ~/.kube/config) says wherever the program runs, and never enters the state.
+   * Default: the current context.
+   */
+  context: text("the name of a kubeconfig context").optional(),
+  /**
+   * Name that identifies the host cluster for as long as it lives. Changing it tells Pulumi that
+   * this is another cluster: everything is then replaced. Everything else about the connection
+   * may change freely.
+   */
+  clusterIdentifier: text("a lasting name for the host cluster"),
+});
+
+const argocd = exactObject({
+  /** Namespace of the host Argo CD. Default: argocd. */
+  namespace: namespace("the namespace of the host Argo CD").default("argocd"),
+  /** Where people open the host Argo CD in a browser. */
+  url: url("https://argocd.example.com"),
+  /**
+   * Install Argo CD by its official Helm chart. Absent: the Argo CD that runs in the namespace is
+   * adopted, nothing of it is created or changed; without one there, the run fails at the first
+   * AppProject.
+   */
+  install: exactObject(chart("https://argoproj.github.io/argo-helm")).optional(),
+});
+
+const virtualClusters = exactObject({
+  /** Domain under which every virtual cluster has its name: <tenant>.<domain>. */
+  domain: matching(DNS_NAME, "a domain such as k8s.example.com"),
+  /** Port where the virtual clusters' API servers answer from outside. Default: 443. */
+  port: z
+    .int(expected("a port between 1 and 65535"))
+    .min(1, expected("a port between 1 and 65535"))
+    .max(65535, expected("a port between 1 and 65535"))
+    .default(443),
+  /**
+   * Host name or IPv4 address to connect to, for clients that cannot resolve the domain. Then
+   * kubeconfigs say `server: https://<address>:<port>` and `tls-server-name: <tenant>.<domain>`,
+   * by which the gateway still finds the tenant. Default: clients connect to <tenant>.<domain>.
+   */
+  address: matching(DNS_NAME, "a host name or IPv4 address such as 127.0.0.1").optional(),
+  /**
+   * The Gateway (Gateway API) whose TLS-passthrough listener leads to the virtual clusters. It must
+   * exist and accept TLSRoutes of the namespaces vc-*; the program makes only the routes.
+   */
+  gateway: exactObject({
+    /** Name of the Gateway. */
+    name: matching(DNS_LABEL, "the name of a Gateway"),
+    /** Its namespace: pods of this namespace may reach the virtual clusters' API servers. */
+    namespace: namespace("the namespace of the Gateway"),
+  }),
+});
+
+const git = exactObject({
+  /** Base URL of the GitHub that holds the tenants' repositories, as Argo CD reaches it. */
+  url: url("https://github.com").default("https://github.com"),
+  /**
+   * Base URL of its REST API. Default: https://api.github.com for github.com, else `url`
+   * (GitHub Enterprise Server, where the API lies under <url>/api/v3).
+   */
+  apiUrl: url("https://api.github.com").optional(),
+  /** Organization (or user) that owns the repositories. */
+  owner: matching(/^[A-Za-z0-9][-A-Za-z0-9]{0,38}$/, "the name of a GitHub organization"),
+});
+
+const vclusterChart = chart("https://charts.loft.sh");
+const charts = exactObject({
+  /** The vCluster chart. Default version: 0.36.1, the one whose values this program writes. */
+  vcluster: exactObject({
+    ...vclusterChart,
+    version: vclusterChart.version.default("0.36.1"),
+  }).prefault({}),
+});
+
+const schema = z.object({
+  host,
+  argocd,
+  charts: charts.prefault({}),
+  virtualClusters,
+  git,
+});
+
+/** What the platform engineer decided in the stack's configuration, with defaults filled in. */
+export type PlatformSettings = z.output<typeof schema>;
+
+/** The settings of the running stack, with its secrets. */
+export interface Platform extends PlatformSettings {
+  /**
+   * Token with read access to the tenants' repositories (`tenantry:gitArgocdToken`, a Pulumi
+   * secret). It goes into Argo CD's repository Secrets and nowhere else. The token by which the
+   * program itself writes to GitHub is the environment's GITHUB_TOKEN.
+   */
+  readonly gitArgocdToken: pulumi.Output<string>;
+}
+
+/** Thrown when the stack's configuration is not valid; the message lists every fault. */
+export class PlatformSettingsError extends pulumi.RunError {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`the platform settings of this stack are not valid:\n  ${faults.join("\n  ")}`);
+    this.name = "PlatformSettingsError";
+    this.faults = faults;
+  }
+}
+
+/** Keys of the configuration that hold the structured settings. */
+const KEYS = schema.keyof().options;
+const TOKEN_KEY = "gitArgocdToken";
+
+/** Checks settings that were read from anywhere, key by key without their namespace. */
+export function parsePlatformSettings(
+  values: Readonly<Record<string, unknown>>,
+):
+  | { readonly settings: PlatformSettings; readonly faults: readonly [] }
+  | { readonly settings?: never; readonly faults: readonly string[] } {
+  const result = schema.safeParse(values);
+  return result.success
+    ? { settings: result.data, faults: [] }
+    : { faults: schemaErrors(result.error).map(({ path, message }) => fault(path, message)) };
+}
+
+/** Reads the stack's configuration. Throws a PlatformSettingsError that lists every fault. */
+export function loadPlatform(config: pulumi.Config): Platform {
+  const { settings, faults } = parsePlatformSettings(
+    Object.fromEntries(KEYS.map((key) => [key, config.getObject<unknown>(key)])),
+  );
+  const gitArgocdToken = config.getSecret(TOKEN_KEY);
+  if (settings === undefined || gitArgocdToken === undefined) {
+    const secret = `a secret: pulumi config set --secret tenantry:${TOKEN_KEY}`;
+    throw new PlatformSettingsError(
+      gitArgocdToken === undefined
+        ? [...faults, fault([TOKEN_KEY], `missing: expected ${secret}`)]
+        : faults,
+    );
+  }
+  return { ...settings, gitArgocdToken };
+}
+
+function fault(path: readonly (string | number)[], message: string): string {
+  return `tenantry:${path.join(".")}: ${message}`;
+}

@@ -1,0 +1,66 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+
+import { planHostCluster } from "../../components/host-cluster-plan.ts";
+import { planTenantVCluster } from "../../components/tenant-vcluster-plan.ts";
+import { vclusterValues } from "../../components/vcluster-values.ts";
+import { platform, tenant } from "./fixtures.ts";
+
+describe("planTenantVCluster", () => {
+  const plan = planTenantVCluster(tenant, platform);
+
+  it("adds to the quota what the virtual cluster itself takes", () => {
+    deepEqual(plan.resourceQuota.spec.hard, {
+      "requests.cpu": "4240m", // 4 + 200m vCluster + 2 × 20m CoreDNS
+      "limits.cpu": "6400m", // 4 + 2 + 2 × 200m
+      "requests.memory": "8960Mi", // 8192 + 640 + 2 × 64
+      "limits.memory": "10580Mi", // 8192 + 2048 + 2 × 170
+      "requests.storage": "25Gi", // 20 + 5 for its database
+      pods: "43", // 40 + 1 + 2
+      "services.nodeports": "0",
+      "services.loadbalancers": "0",
+    });
+  });
+
+  it("names owner and cost centre in labels that are legal, whatever the team is called", () => {
+    const team = "Zoë & Söhne — R&D (EU)";
+    const { metadata } = planTenantVCluster(
+      { ...tenant, owner: { ...tenant.owner, team } },
+      platform,
+    ).namespace;
+    for (const value of Object.values(metadata.labels)) {
+      match(value, /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/);
+    }
+    equal(metadata.labels["tenantry.dev/cost-centre"], "CC-1001");
+    equal(metadata.annotations["tenantry.dev/owner-team"], team);
+  });
+
+  it("lets in the namespace itself, and Argo CD and the gateway to the API only", () => {
+    const { namespace, api } = plan.networkPolicies;
+    deepEqual(namespace.spec.ingress, [{ from: [{ podSelector: {} }] }]);
+    deepEqual(
+      api.spec.ingress.flatMap(({ from }) =>
+        from.map(({ namespaceSelector }) => Object.values(namespaceSelector.matchLabels)[0]),
+      ),
+      ["argocd", "gateway-system"],
+    );
+    deepEqual(api.spec.ingress[0]?.ports, [{ protocol: "TCP", port: 8443 }]);
+  });
+
+  it("waits for the Secrets under the names by which vCluster fills them", () => {
+    const { exportKubeConfig } = vclusterValues(tenant, platform);
+    equal(plan.secrets.kubeconfig.metadata.name, "vc-acme");
+    equal(plan.secrets.argocd.metadata.name, exportKubeConfig.additionalSecrets[0]?.name);
+    for (const secret of Object.values(plan.secrets)) {
+      equal(secret.metadata.annotations["pulumi.com/waitFor"], "jsonpath={.data.config}");
+    }
+  });
+
+  it("makes an Application that the platform's AppProject lets through", () => {
+    const { spec } = plan.application;
+    const { project } = planHostCluster(platform);
+    equal(spec.project, project.metadata.name);
+    ok(project.spec.sourceRepos.includes(spec.source.repoURL));
+    deepEqual(project.spec.destinations, [{ server: spec.destination.server, namespace: "vc-*" }]);
+    ok(spec.destination.namespace.startsWith("vc-"));
+  });
+});

@@ -1,0 +1,90 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+import * as pulumi from "@pulumi/pulumi";
+import { parse } from "yaml";
+import { z } from "zod";
+
+import {
+  loadPlatform,
+  parsePlatformSettings,
+  PlatformSettingsError,
+} from "../../platform/settings.ts";
+
+const minimal = {
+  host: { clusterIdentifier: "one" },
+  argocd: { url: "https://argocd.example.com/" },
+  virtualClusters: {
+    domain: "k8s.example.com",
+    gateway: { name: "tenants", namespace: "gateway" },
+  },
+  git: { owner: "example" },
+};
+
+describe("platform settings", () => {
+  it("fill in the defaults", () => {
+    deepEqual(parsePlatformSettings(minimal).settings, {
+      ...minimal,
+      argocd: { namespace: "argocd", url: "https://argocd.example.com" },
+      charts: { vcluster: { repository: "https://charts.loft.sh", version: "0.36.1" } },
+      virtualClusters: { ...minimal.virtualClusters, port: 443 },
+      git: { owner: "example", url: "https://github.com" },
+    });
+  });
+
+  it("report every fault, each with its key", () => {
+    deepEqual(
+      parsePlatformSettings({
+        ...minimal,
+        host: { contxt: "prod" },
+        argocd: { url: "argocd.example.com", install: { version: "10.x" } },
+        virtualClusters: { ...minimal.virtualClusters, port: 70_000, gateway: "tenants" },
+        git: undefined,
+      }).faults,
+      [
+        "tenantry:host.clusterIdentifier: missing: expected a lasting name for the host cluster",
+        "tenantry:host.contxt: unknown key, did you mean context?",
+        'tenantry:argocd.url: expected an http or https URL such as https://argocd.example.com, got "argocd.example.com"',
+        'tenantry:argocd.install.version: expected an exact chart version such as 1.2.3, got "10.x"',
+        "tenantry:virtualClusters.port: expected a port between 1 and 65535, got 70000",
+        'tenantry:virtualClusters.gateway: expected a mapping with name, namespace, got "tenants"',
+        "tenantry:git: missing: expected a mapping with url, apiUrl, owner",
+      ],
+    );
+  });
+
+  it("report a missing secret together with the rest", () => {
+    pulumi.runtime.setAllConfig({ "tenantry:host": "{}" });
+    let error: unknown;
+    try {
+      loadPlatform(new pulumi.Config("tenantry"));
+    } catch (thrown) {
+      error = thrown;
+    }
+    ok(error instanceof PlatformSettingsError);
+    // Pulumi prints such an error without a stack trace.
+    ok(pulumi.RunError.isInstance(error));
+    equal(error.faults.length, 5);
+    match(error.message, /tenantry:gitArgocdToken: missing: expected a secret/);
+  });
+
+  it("are complete in Pulumi.prod.yaml", () => {
+    deepEqual(parsePlatformSettings(stackFile("prod")).faults, []);
+  });
+
+  it("lack in Pulumi.dev.yaml only what the dev platform fills in", () => {
+    deepEqual(
+      parsePlatformSettings(stackFile("dev")).faults.map((fault) => fault.split(": ")[0]),
+      ["tenantry:argocd.url"],
+    );
+  });
+});
+
+function stackFile(stack: string): Record<string, unknown> {
+  const { config } = z
+    .object({ config: z.record(z.string(), z.unknown()) })
+    .parse(parse(readFileSync(`Pulumi.${stack}.yaml`, "utf8")));
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key.replace("tenantry:", ""), value]),
+  );
+}
