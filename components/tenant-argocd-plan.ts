@@ -72,7 +72,16 @@ export function planTenantArgoCD(
     },
     registration: {
       metadata: secret("cluster", `cluster-${names.namespace}`),
-      fields: { name: tenant.name, server: names.serverInHost, project: tenant.name },
+      fields: {
+        name: tenant.name,
+        server: names.serverInHost,
+        project: tenant.name,
+        // Argo CD adds a project's own clusters to its destinations, and every namespace of a
+        // cluster that names none: without these two the fence above would not hold
+        // (argo-cd, util/argo/argo.go, getProjectFromDB).
+        namespaces: NAMESPACES.join(","),
+        clusterResources: "true",
+      },
     },
     repository: {
       metadata: secret("repository", `repository-${tenant.name}`),

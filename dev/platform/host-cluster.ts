@@ -90,8 +90,12 @@ function argocdConfigMap(name: string, data: Record<string, string> = {}): Manif
   };
 }
 
-function node(name: string): Manifest {
+function node(name: string, address: string): Manifest {
   const resources = { cpu: "32", memory: "128Gi", pods: "250", "ephemeral-storage": "200Gi" };
+  const addresses = [
+    { type: "InternalIP", address },
+    { type: "Hostname", address: name },
+  ];
   return {
     apiVersion: "v1",
     kind: "Node",
@@ -105,7 +109,7 @@ function node(name: string): Manifest {
         type: "kwok",
       },
     },
-    status: { allocatable: resources, capacity: resources },
+    status: { allocatable: resources, capacity: resources, addresses },
   };
 }
 
@@ -119,8 +123,8 @@ function hostManifests(): Manifest[] {
   return [
     namespace("argocd"),
     namespace("gateway"),
-    node("node-1"),
-    node("node-2"),
+    node("node-1", "10.100.0.11"),
+    node("node-2", "10.100.0.12"),
     {
       apiVersion: "storage.k8s.io/v1",
       kind: "StorageClass",

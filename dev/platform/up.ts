@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import getPort from "get-port";
-import { Listr, PRESET_TIMER } from "listr2";
+import { Listr, ListrLogger, PRESET_TIMER, ProcessOutput } from "listr2";
 import lockfile from "proper-lockfile";
 import { ensureToolchain, type Toolchain } from "../toolchain/ensure-toolchain.ts";
 import { renderToolchainProgress } from "../toolchain/render-toolchain-progress.ts";
@@ -183,6 +183,9 @@ export async function platformUp(signal: AbortSignal): Promise<PlatformUp> {
     let result: Awaited<ReturnType<typeof updateStack>> | undefined;
 
     // Standard output belongs to the result; what happens is told on standard error.
+    const logger = new ListrLogger({
+      processOutput: new ProcessOutput(process.stderr, process.stderr),
+    });
     const tasks = new Listr(
       [
         {
@@ -250,9 +253,9 @@ export async function platformUp(signal: AbortSignal): Promise<PlatformUp> {
         },
       ],
       {
-        rendererOptions: { timer: PRESET_TIMER, collapseSubtasks: false },
+        rendererOptions: { timer: PRESET_TIMER, logger },
         fallbackRenderer: "simple",
-        fallbackRendererOptions: { timer: PRESET_TIMER },
+        fallbackRendererOptions: { timer: PRESET_TIMER, logger },
         registerSignalListeners: false,
       },
     );

@@ -144,7 +144,35 @@ describe("the platform, as a newcomer meets it", function () {
 
   describe("a tenant's virtual cluster", () => {
     it("runs a Deployment, its pods on the host in the tenant's namespace", async () => {
-      await kubectl("acme", "create", "deployment", "web", "--image=nginx:1.29", "--replicas=2");
+      await apply("acme", {
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { name: "web" },
+        spec: {
+          replicas: 2,
+          selector: { matchLabels: { app: "web" } },
+          template: {
+            metadata: { labels: { app: "web" } },
+            spec: {
+              securityContext: {
+                runAsNonRoot: true,
+                runAsUser: 1000,
+                seccompProfile: { type: "RuntimeDefault" },
+              },
+              containers: [
+                {
+                  name: "web",
+                  image: "nginxinc/nginx-unprivileged:1.29",
+                  securityContext: {
+                    allowPrivilegeEscalation: false,
+                    capabilities: { drop: ["ALL"] },
+                  },
+                },
+              ],
+            },
+          },
+        },
+      });
       await eventually("two running pods inside", 60, async () => {
         const phases = await kubectl(
           "acme",
@@ -165,6 +193,16 @@ describe("the platform, as a newcomer meets it", function () {
         (await names("globex", "pods", "-A")).filter((name) => name.startsWith("web-")),
         [],
       );
+    });
+
+    it("says why a pod that the host refuses does not run", async () => {
+      await kubectl("acme", "create", "deployment", "privileged", "--image=nginx:1.29");
+      await eventually("an event that names Pod Security", 60, async () =>
+        (await kubectl("acme", "get", "events", "-o", "jsonpath={.items[*].message}")).includes(
+          'violates PodSecurity "restricted',
+        ),
+      );
+      await kubectl("acme", "delete", "deployment", "privileged");
     });
 
     it("keeps its custom resource definitions to itself, each tenant its own version", async () => {
@@ -564,10 +602,14 @@ function processesOf(clone: Clone): { pid: number; name: string }[] {
     .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
     .map(Number)
     .filter((pid) => belongsTo(pid, clone))
-    .map((pid) => {
-      const environment = readFileSync(join("/proc", String(pid), "environ"), "utf8").split("\0");
-      const name = environment.find((line) => line.startsWith("TENANTRY_DEV_PROCESS="));
-      return { pid, name: name?.slice("TENANTRY_DEV_PROCESS=".length) ?? "" };
+    .flatMap((pid) => {
+      try {
+        const environment = readFileSync(join("/proc", String(pid), "environ"), "utf8").split("\0");
+        const name = environment.find((line) => line.startsWith("TENANTRY_DEV_PROCESS="));
+        return [{ pid, name: name?.slice("TENANTRY_DEV_PROCESS=".length) ?? "" }];
+      } catch {
+        return []; // Ended meanwhile.
+      }
     });
 }
 
