@@ -139,6 +139,12 @@ function hostManifests(): Manifest[] {
     argocdConfigMap("argocd-cm", {
       "admin.enabled": "false",
       "application.resourceTrackingMethod": "annotation",
+      // Argo CD up to at least 3.2.11 panics on a pod whose status has resources that its spec has
+      // not (k8s.io/kubectl v0.34, pkg/util/resource): what the host's LimitRange makes of a
+      // tenant's pods. So it does not watch pods inside virtual clusters.
+      "resource.exclusions": JSON.stringify([
+        { apiGroups: [""], kinds: ["Pod"], clusters: ["https://*.vc-*:443"] },
+      ]),
       // Argo CD asks Git this often; on a real host a webhook tells it.
       "timeout.reconciliation": "10s",
       "timeout.reconciliation.jitter": "0s",

@@ -3,7 +3,14 @@ import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import getPort from "get-port";
-import { Listr, ListrLogger, PRESET_TIMER, ProcessOutput } from "listr2";
+import {
+  Listr,
+  type ListrDefaultRendererLogLevels,
+  ListrLogger,
+  type ListrLogLevels,
+  PRESET_TIMER,
+  ProcessOutput,
+} from "listr2";
 import lockfile from "proper-lockfile";
 import { ensureToolchain, type Toolchain } from "../toolchain/ensure-toolchain.ts";
 import { renderToolchainProgress } from "../toolchain/render-toolchain-progress.ts";
@@ -183,9 +190,7 @@ export async function platformUp(signal: AbortSignal): Promise<PlatformUp> {
     let result: Awaited<ReturnType<typeof updateStack>> | undefined;
 
     // Standard output belongs to the result; what happens is told on standard error.
-    const logger = new ListrLogger({
-      processOutput: new ProcessOutput(process.stderr, process.stderr),
-    });
+    const processOutput = new ProcessOutput(process.stderr, process.stderr);
     const tasks = new Listr(
       [
         {
@@ -233,29 +238,43 @@ export async function platformUp(signal: AbortSignal): Promise<PlatformUp> {
               update.abort(signal.reason);
             };
             signal.addEventListener("abort", stop, { once: true });
-            const watching = watchServices(all, watch.signal).catch((error: unknown) => {
-              if (watch.signal.aborted) return;
+            // A server that dies, or does not become ready, stops the update and is what the run
+            // fails with, once the engine has saved what it did.
+            let fault: Error | undefined;
+            const stopUpdate = (error: unknown): void => {
+              if (watch.signal.aborted || signal.aborted) return;
+              fault ??= error instanceof Error ? error : new Error(String(error));
               update.abort(error);
-              throw error;
-            });
+            };
+            const watching = watchServices(all, watch.signal).catch(stopUpdate);
+            const ready = awaitReady(all, update.signal).catch(stopUpdate);
             try {
               const report = paced((line) => {
                 task.output = line;
               });
-              const updating = updateStack(platform, report, update.signal);
-              [result] = await Promise.all([updating, awaitReady(all, update.signal)]);
+              result = await updateStack(platform, report, update.signal);
+              await ready;
+            } catch (error) {
+              throw fault ?? error;
             } finally {
               watch.abort();
               signal.removeEventListener("abort", stop);
-              await watching;
+              await Promise.all([watching, ready]);
             }
+            if (fault !== undefined) throw fault;
           },
         },
       ],
       {
-        rendererOptions: { timer: PRESET_TIMER, logger },
+        rendererOptions: {
+          timer: PRESET_TIMER,
+          logger: new ListrLogger<ListrDefaultRendererLogLevels>({ processOutput }),
+        },
         fallbackRenderer: "simple",
-        fallbackRendererOptions: { timer: PRESET_TIMER, logger },
+        fallbackRendererOptions: {
+          timer: PRESET_TIMER,
+          logger: new ListrLogger<ListrLogLevels>({ processOutput }),
+        },
         registerSignalListeners: false,
       },
     );
