@@ -15,6 +15,7 @@ export function platformVariables(platform: PlatformRecord): Record<string, stri
   const git = `http://127.0.0.1:${platform.ports.github}`;
   return {
     KUBECONFIG: paths.kubeconfig,
+    KUBECACHEDIR: paths.kubectlCache,
     PULUMI_HOME: paths.pulumiHome,
     PULUMI_BACKEND_URL: `file://${paths.pulumiBackend}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: paths.pulumiPassphrase,

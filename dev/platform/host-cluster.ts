@@ -19,8 +19,12 @@ export const hostComponents = [
 
 export const hostLogs = join(paths.kwok, "clusters", "host", "logs");
 
-function kwokEnvironment(): NodeJS.ProcessEnv {
-  return marked("host-cluster", { ...process.env, KWOK_WORKDIR: paths.kwok });
+function hostEnvironment(): NodeJS.ProcessEnv {
+  return marked("host-cluster", {
+    ...process.env,
+    KWOK_WORKDIR: paths.kwok,
+    KUBECACHEDIR: paths.kubectlCache,
+  });
 }
 
 /** Creates the host cluster, or starts what of it does not run. Ready when this returns. */
@@ -29,7 +33,7 @@ export async function startHostCluster(
   signal: AbortSignal,
 ): Promise<void> {
   const kwokctl = join(platform.bin, "kwokctl");
-  const options = { environment: kwokEnvironment(), signal, log: logFile("host-cluster") };
+  const options = { environment: hostEnvironment(), signal, log: logFile("host-cluster") };
   if (existsSync(join(paths.kwok, "clusters", "host", "kwok.yaml")) && platform.hostReady) {
     await runCommand(kwokctl, ["start", "cluster", "--name", "host", "--wait", "60s"], options);
     return;
@@ -64,7 +68,7 @@ export async function removeHostCluster(platform: PlatformRecord): Promise<void>
   await runCommand(
     join(platform.bin, "kwokctl"),
     ["delete", "cluster", "--name", "host", "--kubeconfig", paths.kubeconfig],
-    { environment: kwokEnvironment(), log: logFile("host-cluster") },
+    { environment: hostEnvironment(), log: logFile("host-cluster") },
   );
 }
 
@@ -177,7 +181,7 @@ export async function furnishHostCluster(
       join(platform.bin, "kubectl"),
       ["apply", "--server-side", ...commandArguments],
       {
-        environment: { ...process.env, KUBECONFIG: paths.kubeconfig },
+        environment: { ...hostEnvironment(), KUBECONFIG: paths.kubeconfig },
         signal,
         log: logFile("host-cluster"),
         ...(input !== undefined && { input }),

@@ -61,6 +61,7 @@ function argocd(
       ARGOCD_TLS_DATA_PATH: home("tls"),
       ARGOCD_SSH_DATA_PATH: home("ssh"),
       ARGOCD_GNUPGHOME: home("gnupg"),
+      ARGOCD_ASK_PASS_SOCK: join(folder(platform.temporary), "ask-pass.sock"),
       ARGOCD_RECONCILIATION_TIMEOUT: "10s",
       ARGOCD_RECONCILIATION_JITTER: "0s",
       // How a pod resolves and reaches the Services of the cluster, a process outside of it reaches them.

@@ -26,6 +26,8 @@ export function pulumiEnvironment(platform: PlatformRecord): NodeJS.ProcessEnv {
     ...process.env,
     ...platformVariables(platform),
     GITHUB_TOKEN: readFileSync(join(paths.tokens, "platform"), "utf8"),
+    // The GitHub provider leaves a cache of its answers there each time.
+    TMPDIR: platform.temporary,
     PATH: `${platform.bin}:${process.env["PATH"] ?? ""}`,
   });
 }

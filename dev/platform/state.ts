@@ -18,6 +18,8 @@ export const paths = {
   lock: `${stateFolder}.lock`,
   logs: join(stateFolder, "logs"),
   kubeconfig: join(stateFolder, "kubeconfig"),
+  /** What kubectl remembers of the API servers it talked to. */
+  kubectlCache: join(stateFolder, "kubectl-cache"),
   kwok: join(stateFolder, "kwok"),
   argocd: join(stateFolder, "argocd"),
   charts: join(stateFolder, "charts"),
@@ -51,10 +53,15 @@ export const Ports = z.object({
 export type Ports = z.infer<typeof Ports>;
 
 /** What has to be known to talk to a platform that an earlier command started. */
-const PlatformRecord = z.object({
+export const PlatformRecord = z.object({
   ports: Ports,
   /** The folder with the toolchain's binaries that the platform runs. */
   bin: z.string(),
+  /**
+   * Where the platform's processes put temporary files and sockets. Outside of the state folder,
+   * since a socket's path may have 108 bytes (unix(7)) and a clone may lie deep.
+   */
+  temporary: z.string(),
   /** The host cluster is complete: its definitions and the host Argo CD's settings are in place. */
   hostReady: z.boolean(),
 });
@@ -71,15 +78,24 @@ export function makePrivateFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 }
 
-/** The record of the platform in this clone; undefined when there is none. */
-export function readPlatform(): PlatformRecord | undefined {
-  let text: string;
+/** What the record's file holds, of whatever version wrote it; undefined when there is none. */
+export function readRecord(): unknown {
   try {
-    text = readFileSync(paths.platform, "utf8");
+    return JSON.parse(readFileSync(paths.platform, "utf8"));
   } catch {
     return undefined;
   }
-  return PlatformRecord.parse(JSON.parse(text));
+}
+
+/** The record of the platform in this clone; undefined when there is none. */
+export function readPlatform(): PlatformRecord | undefined {
+  const record = readRecord();
+  if (record === undefined) return undefined;
+  const { data, success } = PlatformRecord.safeParse(record);
+  if (success) return data;
+  throw new Error(
+    `${paths.platform} was written by another version of Tenantry: \`npm run down\`, then \`npm run up\``,
+  );
 }
 
 export function writePlatform(record: PlatformRecord): void {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join, relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import getPort from "get-port";
@@ -30,9 +31,10 @@ import {
   makePrivateFolder,
   paths,
   Ports,
-  type PlatformRecord,
+  PlatformRecord,
   projectFolder,
   readPlatform,
+  readRecord,
   stateFolder,
   writePlatform,
   writePrivate,
@@ -93,7 +95,12 @@ async function preparePlatform(toolchain: Toolchain): Promise<PlatformRecord> {
   for (const name of Object.keys(Ports.shape)) {
     chosen[name] = await getPort({ host: "127.0.0.1", exclude: Object.values(chosen) });
   }
-  const platform = { ports: Ports.parse(chosen), bin: toolchain.bin, hostReady: false };
+  const platform = {
+    ports: Ports.parse(chosen),
+    bin: toolchain.bin,
+    temporary: mkdtempSync(join(tmpdir(), "tenantry-")),
+    hostReady: false,
+  };
   writePlatform(platform);
   return platform;
 }
@@ -147,6 +154,17 @@ async function awaitReady(wanted: readonly Service[], signal: AbortSignal): Prom
       await waitFor(`${service.name} (${service.role}) becoming ready`, 60, service.ready, signal);
     }),
   );
+}
+
+/** Ends when all are ready, or as soon as one is dead. */
+async function awaitReadyOrDead(wanted: readonly Service[], signal: AbortSignal): Promise<void> {
+  const end = new AbortController();
+  const either = AbortSignal.any([signal, end.signal]);
+  try {
+    await Promise.race([awaitReady(wanted, either), watchServices(wanted, either)]);
+  } finally {
+    end.abort();
+  }
 }
 
 /**
@@ -226,7 +244,7 @@ export async function platformUp(signal: AbortSignal): Promise<PlatformUp> {
                 await recoverStack(platform, note, signal);
               })(),
             ]);
-            await awaitReady(early, signal);
+            await awaitReadyOrDead(early, signal);
           },
         },
         {
@@ -289,6 +307,8 @@ export async function platformDown(): Promise<boolean> {
   if (!existsSync(stateFolder)) return false;
   return await withPlatformLock(async () => {
     await stopProcesses(() => true);
+    const { data: platform } = PlatformRecord.safeParse(readRecord());
+    if (platform !== undefined) rmSync(platform.temporary, { recursive: true, force: true });
     rmSync(stateFolder, { recursive: true, force: true });
     return true;
   });
