@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -302,14 +302,26 @@ export async function platformUp(signal: AbortSignal): Promise<PlatformUp> {
   });
 }
 
+/** Removes a folder whole, also where Argo CD took its owner's permissions from the repositories in it. */
+function removeFolder(folder: string): void {
+  const open = (path: string): void => {
+    chmodSync(path, 0o700);
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) open(join(path, entry.name));
+    }
+  };
+  if (existsSync(folder)) open(folder);
+  rmSync(folder, { recursive: true, force: true });
+}
+
 /** Ends everything of the platform and removes its state. True when there was something to remove. */
 export async function platformDown(): Promise<boolean> {
   if (!existsSync(stateFolder)) return false;
   return await withPlatformLock(async () => {
     await stopProcesses(() => true);
     const { data: platform } = PlatformRecord.safeParse(readRecord());
-    if (platform !== undefined) rmSync(platform.temporary, { recursive: true, force: true });
-    rmSync(stateFolder, { recursive: true, force: true });
+    if (platform !== undefined) removeFolder(platform.temporary);
+    removeFolder(stateFolder);
     return true;
   });
 }
