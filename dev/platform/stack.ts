@@ -1,5 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
@@ -7,7 +15,7 @@ import { Document, parseDocument } from "yaml";
 import { z } from "zod";
 import { devStack, platformVariables } from "./environment.ts";
 import { hostContext } from "./host-cluster.ts";
-import { logFile, marked, runningProcesses } from "./processes.ts";
+import { logFile, marked, runningProcesses, stopProcesses } from "./processes.ts";
 import { runCommand } from "./run-command.ts";
 import { gitOwner } from "./services.ts";
 import {
@@ -166,6 +174,8 @@ export async function recoverStack(
     );
   if (engineRuns()) report("waiting for the update of an earlier run to end");
   while (engineRuns()) await delay(200, undefined, { signal });
+  // The providers of a killed engine: what one of them still asks for has to be over before it is looked for.
+  await stopProcesses(({ name, executable }) => name === pulumiProcess && executable !== "pulumi");
 
   const locks = join(paths.pulumiBackend, ".pulumi", "locks");
   const stackFile = join(paths.pulumiBackend, ".pulumi", "stacks", "tenantry", `${devStack}.json`);
@@ -299,7 +309,8 @@ export async function updateStack(
     }
   };
 
-  const log = { file: logFile("pulumi"), append: true };
+  // A descriptor, and not a pipe through this process: the engine outlives it if it is killed.
+  const log = openSync(logFile("pulumi"), "a", 0o600);
   // A process group of its own: an interrupt from the terminal reaches the engine once, through here.
   const engine = execa(
     join(platform.bin, "pulumi"),
@@ -319,6 +330,7 @@ export async function updateStack(
       reject: false,
     },
   );
+  closeSync(log);
   const interrupt = (): void => {
     report("interrupted: the engine saves what it did");
     engine.kill("SIGINT");
