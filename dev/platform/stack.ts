@@ -1,4 +1,6 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import {
   closeSync,
   existsSync,
@@ -10,7 +12,6 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { execa } from "execa";
 import { Document, parseDocument } from "yaml";
 import { z } from "zod";
 import { devStack, platformVariables } from "./environment.ts";
@@ -312,7 +313,7 @@ export async function updateStack(
   // A descriptor, and not a pipe through this process: the engine outlives it if it is killed.
   const log = openSync(logFile("pulumi"), "a", 0o600);
   // A process group of its own: an interrupt from the terminal reaches the engine once, through here.
-  const engine = execa(
+  const engine = spawn(
     join(platform.bin, "pulumi"),
     [
       ...["up", "--yes", "--skip-preview", "--non-interactive", "--color", "never"],
@@ -322,15 +323,12 @@ export async function updateStack(
       cwd: projectFolder,
       // The event log is one of the engine's debugging aids, and what its Automation API reads.
       env: { ...pulumiEnvironment(platform), PULUMI_DEBUG_COMMANDS: "true" },
-      extendEnv: false,
-      stdin: "ignore",
-      stdout: log,
-      stderr: log,
+      stdio: ["ignore", log, log],
       detached: true,
-      reject: false,
     },
   );
   closeSync(log);
+  const ended = once(engine, "exit");
   const interrupt = (): void => {
     report("interrupted: the engine saves what it did");
     engine.kill("SIGINT");
@@ -346,10 +344,10 @@ export async function updateStack(
   };
   const poll = setInterval(readEvents, 200);
   try {
-    const result = await engine;
+    await ended;
     readEvents();
     signal.throwIfAborted();
-    if (result.failed) {
+    if (engine.exitCode !== 0) {
       throw new UpdateError(
         diagnostics.length > 0
           ? `the update failed:\n${diagnostics.join("\n").replaceAll(/^/gm, "    ")}`
