@@ -150,8 +150,11 @@ const PendingOperation = z.object({
     urn: z.string(),
     type: z.string(),
     inputs: z.record(z.string(), z.unknown()).optional(),
+    parent: z.string().optional(),
+    provider: z.string().optional(),
   }),
 });
+type PendingOperation = z.infer<typeof PendingOperation>;
 const Deployment = z.object({
   deployment: z.object({ pending_operations: z.array(PendingOperation).nullish() }),
 });
@@ -189,23 +192,39 @@ export async function recoverStack(
   const pending = Deployment.parse(exported).deployment.pending_operations ?? [];
   if (pending.length === 0) return;
   report(`settling ${pending.length} operations that an earlier run left open`);
-  const takeOver: string[] = [];
+  await pulumi(
+    platform,
+    ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--run-program=false"],
+    { signal },
+  );
   for (const { type, resource } of pending) {
     if (type !== "creating" || resource.type !== "github:index/repository:Repository") continue;
     const name = resource.inputs?.["name"];
     if (typeof name === "string" && (await repositoryExists(platform, name))) {
-      takeOver.push("--import-pending-creates", resource.urn, "--import-pending-creates", name);
+      report(`taking over the repository ${name}, which that run had just made`);
+      await importResource(platform, resource, name, signal);
     }
   }
+}
+
+/** Takes a resource that exists into the state, as the one that the program registers. */
+async function importResource(
+  platform: PlatformRecord,
+  { urn, type, parent, provider }: PendingOperation["resource"],
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const file = join(platform.temporary, "import.json");
+  // A provider's reference is its URN and its id.
+  const nameTable = { parent, provider: provider?.replace(/::[^:]*$/, "") };
+  const name = urn.slice(urn.lastIndexOf("::") + 2);
+  const resources = [{ type, name, id, parent: "parent", provider: "provider" }];
+  writePrivate(file, JSON.stringify({ nameTable, resources }));
   await pulumi(
     platform,
     [
-      "refresh",
-      "--yes",
-      "--skip-preview",
-      ...takeOver,
-      "--clear-pending-creates",
-      "--run-program=false",
+      ...["import", "--yes", "--skip-preview", "--protect=false", "--generate-code=false"],
+      ...["--file", file],
     ],
     { signal },
   );
@@ -302,6 +321,8 @@ export async function updateStack(
     if (diagnostic?.severity === "error") {
       const where = diagnostic.urn === undefined ? "" : `${name(diagnostic.urn)}: `;
       diagnostics.push(`${where}${diagnostic.message.replaceAll(/<\{%[^%]*%\}>/g, "").trim()}`);
+      // The engine lets the others end before it does: that may take minutes.
+      report(`failed: ${diagnostics.at(-1)?.split("\n")[0] ?? ""}`);
     }
     if (event.summaryEvent !== undefined) changes = event.summaryEvent.resourceChanges;
     const [first, ...rest] = [...inProgress.values()].reverse();

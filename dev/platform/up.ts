@@ -25,6 +25,7 @@ import {
 } from "./processes.ts";
 import { runCommand } from "./run-command.ts";
 import { loadTenants } from "../../tenants/load.ts";
+import { TENANT_RULES } from "../../tenants/rules.ts";
 import { services, type Service } from "./services.ts";
 import { prepareStack, recoverStack, updateStack, type TenantOutputs } from "./stack.ts";
 import {
@@ -196,7 +197,7 @@ export interface PlatformUp {
  */
 export async function platformUp(signal: AbortSignal): Promise<PlatformUp> {
   // A faulty tenant file is refused before anything is started; the program reads the files itself.
-  loadTenants(relative(process.cwd(), join(projectFolder, "tenants")));
+  loadTenants(relative(process.cwd(), join(projectFolder, "tenants")), TENANT_RULES);
 
   const progress = renderToolchainProgress(process.stderr);
   const toolchain = await ensureToolchain({ onEvent: progress, signal });

@@ -105,15 +105,16 @@ export class Clone {
   }
 }
 
-/** Awaits a condition, asked twice a second. */
+/** Awaits a condition, asked every `milliseconds`. */
 export async function eventually(
   what: string,
   seconds: number,
   condition: () => Promise<boolean>,
+  milliseconds = 500,
 ): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
 }

@@ -495,13 +495,14 @@ describe("the platform, as a newcomer meets it", function () {
   });
 
   describe("an npm run up that is cut off", () => {
-    /** Starts `up` with one more tenant, and returns once the host shows that the engine is in the middle of it. */
-    async function inTheMiddle(tenant: string) {
+    /** Starts `up` with one more tenant, and returns once something shows that the engine is in the middle of it. */
+    async function inTheMiddle(
+      tenant: string,
+      shows: () => Promise<boolean> = async () => (await hostNamespaces()).includes(`vc-${tenant}`),
+    ) {
       clone.write(`tenants/${tenant}.yaml`, tenantFile(tenant));
       const run = clone.start("node", ["cli/tenantry.js", "dev", "up"]);
-      await eventually(`namespace vc-${tenant}`, 60, async () =>
-        (await hostNamespaces()).includes(`vc-${tenant}`),
-      );
+      await eventually(`the engine at work on ${tenant}`, 60, shows, 20);
       // In an object: an awaited subprocess would be awaited to its end.
       return { run };
     }
@@ -529,7 +530,14 @@ describe("the platform, as a newcomer meets it", function () {
     });
 
     it("by kill -9 of the command and the engine converges at the next run", async () => {
-      const { run } = await inTheMiddle("stark");
+      // The moment that is hardest: the repository is there, and the engine does not know it yet.
+      const repositories = join(clone.folder, ".tenantry", "github", "repositories");
+      const { run } = await inTheMiddle("stark", async () => {
+        await Promise.resolve();
+        return readdirSync(repositories, { recursive: true }).some((path) =>
+          String(path).endsWith("stark.git"),
+        );
+      });
       run.kill("SIGKILL");
       await run;
       for (const pid of enginesOf(clone)) process.kill(pid, "SIGKILL");
