@@ -1,34 +1,49 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { admittedTenants } from "./components/admitted-tenants.ts";
+import { deployedTenants, tenantRecord } from "./components/deployed-tenants.ts";
 import { githubProvider } from "./components/github-provider.ts";
 import { HostCluster } from "./components/host-cluster.ts";
 import { Tenant } from "./components/tenant.ts";
-import { loadPlatform } from "./platform/settings.ts";
-import { loadTenants, TenantFilesError } from "./tenants/load.ts";
+import { chartValuesSchema } from "./components/vcluster-chart.ts";
+import { loadPlatform, type PlatformSettings } from "./platform/settings.ts";
 
-const platform = loadPlatform(new pulumi.Config());
-const files = readTenants();
+/** What Pulumi runs. */
+export default async function tenantry() {
+  const platform = loadPlatform(new pulumi.Config());
+  const files = await admitted(platform);
 
-const host = new HostCluster("host", { platform });
-const github = githubProvider("github", platform);
-const options = { providers: [host.provider, github] };
-const all = files.map((tenant) => new Tenant(tenant.name, { tenant, platform, host }, options));
+  const host = new HostCluster("host", { platform });
+  const github = githubProvider("github", platform);
+  const options = { providers: [host.provider, github] };
+  const tenants = files.map(
+    (tenant) => new Tenant(tenant.name, { tenant, platform, host }, options),
+  );
 
-/** By tenant: apiUrl, argocdUrl, repositoryUrl and namespace. */
-export const tenants = byName(({ addresses }) => addresses);
-
-/** By tenant: a working kubeconfig. Secrets. */
-export const kubeconfigs = byName(({ kubeconfig }) => kubeconfig);
-
-function byName<T>(output: (tenant: Tenant) => T): Record<string, T> {
-  return Object.fromEntries(all.map((tenant) => [tenant.name, output(tenant)]));
+  return {
+    /** By tenant: apiUrl, argocdUrl, repositoryUrl and namespace. */
+    tenants: Object.fromEntries(tenants.map(({ name, addresses }) => [name, addresses])),
+    /** By tenant: a working kubeconfig. Secrets. */
+    kubeconfigs: Object.fromEntries(tenants.map(({ name, kubeconfig }) => [name, kubeconfig])),
+    /** By tenant: what the next update compares its file with. */
+    records: Object.fromEntries(files.map((tenant) => [tenant.name, tenantRecord(tenant)])),
+  };
 }
 
-function readTenants() {
-  try {
-    return loadTenants("tenants");
-  } catch (error) {
-    // Of a RunError, Pulumi prints the message and no stack trace.
-    throw error instanceof TenantFilesError ? new pulumi.RunError(error.message) : error;
-  }
+/** The tenants of the folder. Nothing is registered before all of them are known to be good. */
+async function admitted(platform: PlatformSettings) {
+  const [deployed, valuesSchema] = await Promise.all([
+    deployedTenants(),
+    chartValuesSchema(platform.charts.vcluster),
+  ]).catch(asRunError);
+  return await admittedTenants("tenants", { platform, valuesSchema, deployed }, async () => {
+    // Loading the client takes as long as all the rest: most updates do without.
+    const { hostOf } = await import("./components/host-nodes.ts");
+    return await hostOf(platform);
+  }).catch(asRunError);
+}
+
+/** Of a RunError, Pulumi prints the message and no stack trace. */
+function asRunError(error: unknown): never {
+  throw error instanceof Error ? new pulumi.RunError(error.message) : error;
 }

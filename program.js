@@ -22,4 +22,4 @@ buildSync({
 // Renamed, because another run may be reading the file at this moment.
 renameSync(own, bundle);
 
-export default createRequire(import.meta.url)(bundle);
+export default createRequire(import.meta.url)(bundle).default;

@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import { capacityCommand } from "./commands/capacity.ts";
+import { checkCommand } from "./commands/check.ts";
 import { devCommand } from "./commands/dev.ts";
 import { envCommand } from "./commands/env.ts";
 import { kubeconfigCommand } from "./commands/kubeconfig.ts";
@@ -21,6 +23,8 @@ for (const command of [
   devCommand(),
   envCommand(),
   tenantsCommand(),
+  checkCommand(),
+  capacityCommand(),
   kubeconfigCommand(),
   residueCommand(),
 ]) {

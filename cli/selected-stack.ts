@@ -5,7 +5,11 @@ import { devStack } from "../dev/platform/environment.ts";
 import { runCommand } from "../dev/platform/run-command.ts";
 import { pulumiEnvironment, StackOutputs, type TenantOutputs } from "../dev/platform/stack.ts";
 import { projectFolder, readPlatform } from "../dev/platform/state.ts";
-import { parsePlatformSettings, type PlatformSettings } from "../platform/settings.ts";
+import {
+  parsePlatformSettings,
+  PlatformSettingsError,
+  type PlatformSettings,
+} from "../platform/settings.ts";
 import { Refusal } from "./output.ts";
 
 const Config = z.record(
@@ -69,11 +73,7 @@ export class SelectedStack {
           [key.slice(prefix.length), objectValue ?? value] as const,
       );
     const { settings, faults } = parsePlatformSettings(Object.fromEntries<unknown>(values));
-    if (settings === undefined) {
-      throw new Refusal(
-        `the platform settings of this stack are not valid:\n  ${faults.join("\n  ")}`,
-      );
-    }
+    if (settings === undefined) throw new PlatformSettingsError(faults);
     return settings;
   }
 

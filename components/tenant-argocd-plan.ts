@@ -61,7 +61,7 @@ export function planTenantArgoCD(
       kind: "AppProject",
       metadata: { name: tenant.name, namespace, labels },
       spec: {
-        description: `Applications of ${tenant.owner.team}`,
+        description: `Applications of ${tenant.displayName}`,
         sourceRepos: [names.cloneUrl],
         destinations: NAMESPACES.map((to) => ({ server: names.serverInHost, namespace: to })),
         clusterResourceWhitelist: [

@@ -1,4 +1,5 @@
 import type { PlatformSettings } from "../platform/settings.ts";
+import { hostnameOf } from "../tenants/rules.ts";
 import type { Tenant } from "../tenants/schema.ts";
 
 /** What the parts of a tenant are called, in the clusters and from outside. */
@@ -22,10 +23,11 @@ export interface TenantNames {
 }
 
 /** Names everything of a tenant that more than one part of the program has to name. */
-export function tenantNames({ name }: Tenant, platform: PlatformSettings): TenantNames {
-  const { domain, port, address } = platform.virtualClusters;
+export function tenantNames(tenant: Tenant, platform: PlatformSettings): TenantNames {
+  const { name } = tenant;
+  const { port, address } = platform.virtualClusters;
   const namespace = `vc-${name}`;
-  const hostname = `${name}.${domain}`;
+  const hostname = hostnameOf(tenant, platform);
   const repositoryUrl = `${platform.git.url}/${platform.git.owner}/${name}`;
   return {
     namespace,

@@ -20,8 +20,8 @@ export function planTenantRepo(tenant: Tenant, platform: PlatformSettings) {
   return {
     repository: {
       name: tenant.name,
-      description: `Applications of ${tenant.owner.team}: Argo CD applies the folder ${APPS_FOLDER}`,
-      visibility: "private",
+      description: `Applications of ${tenant.displayName}: Argo CD applies the folder ${APPS_FOLDER}`,
+      visibility: tenant.repository.visibility,
       hasIssues: true,
       deleteBranchOnMerge: true,
       // An archived repository would keep the name, and the tenant could not be made again.
@@ -32,7 +32,15 @@ export function planTenantRepo(tenant: Tenant, platform: PlatformSettings) {
       name: "tenantry",
       target: "branch",
       enforcement: "active",
-      conditions: { refName: { includes: ["~DEFAULT_BRANCH"], excludes: [] } },
+      conditions: {
+        refName: {
+          includes: [
+            "~DEFAULT_BRANCH",
+            ...tenant.repository.protectedBranches.map((branch) => `refs/heads/${branch}`),
+          ],
+          excludes: [],
+        },
+      },
       // Argo CD follows this branch: it can neither go nor lose history. The platform's own writes
       // are ordinary commits, which these rules let pass, so nobody needs to bypass them.
       rules: { deletion: true, nonFastForward: true },
@@ -46,7 +54,7 @@ function files(tenant: Tenant, platform: PlatformSettings): readonly RepositoryF
     {
       path: "README.md",
       owner: "team",
-      content: `# ${tenant.owner.team}
+      content: `# ${tenant.displayName}
 
 What is in the folder \`${APPS_FOLDER}\` on the branch \`${BRANCH}\` runs in your own Kubernetes, the
 virtual cluster \`${tenant.name}\`: a few moments after each push, Argo CD has applied it.
@@ -63,7 +71,7 @@ This file is yours. \`.github/CODEOWNERS\` is kept by the platform.
       path: ".github/CODEOWNERS",
       owner: "platform",
       content: `# Kept by the platform: changes made here are overwritten.
-* @${platform.git.owner}/${slug(tenant.owner.team)}
+* ${[`${platform.git.owner}/${slug(tenant.owner.team)}`, ...tenant.repository.reviewers].map((reviewer) => `@${reviewer}`).join(" ")}
 `,
     },
     {

@@ -1,4 +1,5 @@
 import type { PlatformSettings } from "../platform/settings.ts";
+import { controlPlaneOf, ISOLATION_LEVELS, type ControlPlanePods } from "../tenants/presets.ts";
 import { formatBytes, formatMillicores } from "../tenants/quantity.ts";
 import type { Tenant } from "../tenants/schema.ts";
 import {
@@ -11,10 +12,31 @@ import { awaitAnnotations } from "./await-annotations.ts";
 import { PLATFORM_PROJECT } from "./host-cluster-plan.ts";
 import { slug } from "./slug.ts";
 import { tenantNames } from "./tenant-names.ts";
-import { argocdSecretName, CONTROL_PLANE, vclusterValues } from "./vcluster-values.ts";
+import { argocdSecretName, vclusterValues } from "./vcluster-values.ts";
 
 /** Seconds in which a virtual cluster must be up: image pulls of a cold node included. */
 const START_TIMEOUT = 900;
+
+/**
+ * Objects that the platform itself keeps in a tenant's namespace, by what makes them. The tenant's
+ * quota is on top. What a tenant's own pods use is the tenant's: each of its namespaces with pods
+ * has a kube-root-ca.crt, for example.
+ */
+const PLATFORM_OBJECTS = {
+  /** The chart's, and kube-dns from inside. */
+  services: {
+    sqlite: 2 + 1, // <name> and <name>-headless
+    etcd: 3 + 1, // <name>, <name>-etcd and <name>-etcd-headless
+  },
+  configMaps:
+    1 + // kube-root-ca.crt, by the host's controller manager
+    2 + // coredns and kube-root-ca.crt of kube-system, from inside
+    3, // for a snapshot request, and for what a service mesh puts into every namespace
+  secrets:
+    1 + // the chart: vc-config-<name>
+    3 + // vCluster: <name>-certs, vc-<name> and vc-<name>-argocd
+    4, // for a snapshot request, and for pull secrets that are put into every namespace
+} as const;
 
 /** The guard-railed namespace of a tenant and the virtual cluster in it, object by object. */
 export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
@@ -26,15 +48,18 @@ export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
       metadata: {
         name: namespace,
         labels: {
+          ...tenant.labels,
           ...labels,
           "tenantry.dev/owner": slug(tenant.owner.team),
           "tenantry.dev/cost-centre": tenant.costCentre,
-          // The tenant's pods run in this namespace too: they are held to the same standard.
-          "pod-security.kubernetes.io/enforce": "restricted",
+          // The tenant's pods run in this namespace too. The control plane's meet the strictest
+          // standard anyway, so that a milder one is for the tenant's, and they are audited.
+          "pod-security.kubernetes.io/enforce": ISOLATION_LEVELS[tenant.isolation].podSecurity,
           "pod-security.kubernetes.io/audit": "restricted",
           "pod-security.kubernetes.io/warn": "restricted",
         },
         annotations: {
+          "tenantry.dev/display-name": tenant.displayName,
           "tenantry.dev/owner-team": tenant.owner.team,
           "tenantry.dev/owner-email": tenant.owner.email,
         },
@@ -48,8 +73,8 @@ export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
           {
             // What a container gets that says nothing: the quota refuses pods without these.
             type: "Container",
-            default: { cpu: "500m", memory: "512Mi" },
-            defaultRequest: { cpu: "50m", memory: "128Mi" },
+            default: amounts(tenant.containers.limits),
+            defaultRequest: amounts(tenant.containers.requests),
           },
         ],
       },
@@ -91,23 +116,32 @@ export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
 }
 
 /** The tenant's quota, and on top what its control plane takes. */
-function hardLimits({ quota }: Tenant) {
-  const { vcluster, coredns } = CONTROL_PLANE;
-  const cpu = (kind: "requests" | "limits") =>
-    formatMillicores(quota.cpu + vcluster[kind].cpu + coredns.pods * coredns[kind].cpu);
-  const memory = (kind: "requests" | "limits") =>
-    formatBytes(quota.memory + vcluster[kind].memory + coredns.pods * coredns[kind].memory);
+function hardLimits(tenant: Tenant) {
+  const { quota } = tenant;
+  const { store, vcluster, etcd, coredns } = controlPlaneOf(tenant);
+  const parts = [vcluster, ...(etcd === undefined ? [] : [etcd]), coredns];
+  const sum = (own: number, each: (part: ControlPlanePods) => number) =>
+    parts.reduce((total, part) => total + part.pods * each(part), own);
+  const { services, configMaps, secrets } = PLATFORM_OBJECTS;
   return {
-    "requests.cpu": cpu("requests"),
-    "limits.cpu": cpu("limits"),
-    "requests.memory": memory("requests"),
-    "limits.memory": memory("limits"),
-    "requests.storage": formatBytes(quota.storage + vcluster.storage),
-    pods: `${quota.pods + vcluster.pods + coredns.pods}`,
-    // Neither goes through the gateway: a port on every host node, an address that costs money.
+    "requests.cpu": formatMillicores(sum(quota.cpu, ({ requests }) => requests.cpu)),
+    "limits.cpu": formatMillicores(sum(quota.cpu, ({ limits }) => limits.cpu)),
+    "requests.memory": formatBytes(sum(quota.memory, ({ requests }) => requests.memory)),
+    "limits.memory": formatBytes(sum(quota.memory, ({ limits }) => limits.memory)),
+    "requests.storage": formatBytes(sum(quota.storage, ({ storage }) => storage)),
+    pods: `${sum(quota.pods, () => 1)}`,
+    persistentvolumeclaims: `${sum(quota.persistentVolumeClaims, ({ storage }) => (storage > 0 ? 1 : 0))}`,
+    services: `${quota.objects.services + services[store]}`,
+    configmaps: `${quota.objects.configMaps + configMaps}`,
+    secrets: `${quota.objects.secrets + secrets}`,
+    // A port on every host node, past the gateway.
     "services.nodeports": "0",
-    "services.loadbalancers": "0",
+    "services.loadbalancers": `${quota.loadBalancers}`,
   };
+}
+
+function amounts({ cpu, memory }: Tenant["containers"]["limits"]) {
+  return { cpu: formatMillicores(cpu), memory: formatBytes(memory) };
 }
 
 /**

@@ -7,11 +7,20 @@ export interface SchemaError {
   readonly message: string;
 }
 
-/** Error option of a schema: says what would have been right, and what was there instead. */
-export function expected(what: string): { error: (issue: { input?: unknown }) => string } {
+/**
+ * Error option of a schema: says what would have been right, and what was there instead. Of
+ * `words`, the one that was probably meant is named too.
+ */
+export function expected(
+  what: string,
+  words: readonly string[] = [],
+): { error: (issue: { input?: unknown }) => string } {
   return {
-    error: ({ input }) =>
-      input === undefined ? `missing: expected ${what}` : `expected ${what}, got ${show(input)}`,
+    error: ({ input }) => {
+      if (input === undefined) return `missing: expected ${what}`;
+      const meant = typeof input === "string" ? nearest(input, words) : undefined;
+      return `expected ${what}, got ${show(input)}${meant === undefined ? "" : `, did you mean ${meant}?`}`;
+    },
   };
 }
 
@@ -34,6 +43,10 @@ export function exactObject<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 export function schemaErrors(error: z.ZodError): SchemaError[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.map((key) => (typeof key === "symbol" ? String(key) : key));
+    if (issue.code === "invalid_key") {
+      // What is wrong with the key itself, not with the mapping.
+      return [{ path, message: issue.issues[0]?.message ?? issue.message }];
+    }
     if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
     const messages = issue.message.split("\n");
     return issue.keys.map((key, index) => ({
@@ -44,12 +57,20 @@ export function schemaErrors(error: z.ZodError): SchemaError[] {
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  const nearest = known
-    .map((candidate) => ({ candidate, distance: editDistance(key, candidate) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return nearest !== undefined && nearest.distance <= Math.max(1, key.length / 3)
-    ? `unknown key, did you mean ${nearest.candidate}?`
-    : `unknown key, expected one of ${known.join(", ")}`;
+  const meant = nearest(key, known);
+  return meant === undefined
+    ? `unknown key, expected one of ${known.join(", ")}`
+    : `unknown key, did you mean ${meant}?`;
+}
+
+/** The word that was probably meant: the one with the fewest differences, if they are few. */
+export function nearest(text: string, words: readonly string[]): string | undefined {
+  const [best] = words
+    .map((word) => ({ word, distance: editDistance(text, word) }))
+    .sort((a, b) => a.distance - b.distance);
+  return best !== undefined && best.distance <= Math.max(1, text.length / 3)
+    ? best.word
+    : undefined;
 }
 
 /** Levenshtein distance, without regard to case. */

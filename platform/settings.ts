@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 
-import { exactObject, expected, schemaErrors } from "./schema-errors.ts";
+import { KUBERNETES_VERSIONS, TIER_NAMES } from "../tenants/schema.ts";
+import { exactObject, expected, schemaErrors, type SchemaError } from "./schema-errors.ts";
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -94,12 +95,71 @@ const git = exactObject({
   owner: matching(/^[A-Za-z0-9][-A-Za-z0-9]{0,38}$/, "the name of a GitHub organization"),
 });
 
+/** How many times over a resource may be promised: 1 promises what is there, 2 twice as much. */
+const ratio = (byDefault: number) => {
+  const message = expected("a ratio from 0.1 to 100");
+  return z.number(message).min(0.1, message).max(100, message).default(byDefault);
+};
+
+const nodePool = exactObject({
+  /** Labels that the pool's nodes carry. None: every node of the host belongs to it. */
+  labels: z
+    .record(z.string(), z.string(), expected("a mapping of node labels to values"))
+    .default({}),
+  /** Taints of the pool's nodes, which the pods of its tenants tolerate. Default: none. */
+  taints: z
+    .array(
+      exactObject({
+        key: text("the key of a taint"),
+        value: text("the value of a taint").optional(),
+        effect: z.enum(
+          ["NoSchedule", "NoExecute"],
+          expected("NoSchedule or NoExecute", ["NoSchedule", "NoExecute"]),
+        ),
+      }),
+      expected("a list of taints"),
+    )
+    .default([]),
+});
+
+const overcommit = exactObject({
+  /** Of the CPU that pods request. Default: 1. */
+  cpu: ratio(1),
+  /** Of the memory that pods request. More than 1 risks that pods are killed. Default: 1. */
+  memory: ratio(1),
+  /** Of the pods that nodes take. Default: 1. */
+  pods: ratio(1),
+});
+
+/** What tenants can choose. A platform that cannot run something leaves it out. */
+const offers = exactObject({
+  /** Tiers. Default: all. */
+  tiers: z
+    .array(z.enum(TIER_NAMES, expected(`one of ${TIER_NAMES.join(", ")}`, TIER_NAMES)))
+    .min(1, expected("at least one tier"))
+    .default([...TIER_NAMES]),
+  /** Kubernetes versions, in quotes. Default: all that the vCluster chart supports. */
+  kubernetes: z
+    .array(
+      z.enum(
+        KUBERNETES_VERSIONS,
+        expected(`one of ${KUBERNETES_VERSIONS.join(", ")}, in quotes`, KUBERNETES_VERSIONS),
+      ),
+    )
+    .min(1, expected("at least one version"))
+    .default([...KUBERNETES_VERSIONS]),
+});
+
+const NODE_POOL = "the name of a node pool, a DNS label";
+const SERVICE = "the name of a service, a DNS label";
 const vclusterChart = chart("https://charts.loft.sh");
 const charts = exactObject({
   /** The vCluster chart. Default version: 0.36.1, the one whose values this program writes. */
   vcluster: exactObject({
     ...vclusterChart,
-    version: vclusterChart.version.default("0.36.1"),
+    version: vclusterChart.version
+      .regex(/^0\.36\./, expected("a version 0.36.*, whose values this program writes"))
+      .default("0.36.1"),
   }).prefault({}),
 });
 
@@ -109,6 +169,18 @@ const schema = z.object({
   charts: charts.prefault({}),
   virtualClusters,
   git,
+  /** What tenants can choose from. Default: everything. */
+  offers: offers.prefault({}),
+  /** Node pools that tenants can ask for, by name. Default: `shared`, all nodes. */
+  nodePools: z
+    .record(matching(DNS_LABEL, NODE_POOL), nodePool, expected("a mapping of names to node pools"))
+    .default({ shared: { labels: {}, taints: [] } }),
+  /** How far what is promised to tenants may exceed what the nodes have. Default: not at all. */
+  overcommit: overcommit.prefault({}),
+  /** Services of the catalog that tenants can ask for, by name. Default: none. */
+  services: z.array(matching(DNS_LABEL, SERVICE), expected("a list of services")).default([]),
+  /** Groups of the identity provider that tenants can name. Default: none. */
+  groups: z.array(text("the name of a group"), expected("a list of groups")).default([]),
 });
 
 /** What the platform engineer decided in the stack's configuration, with defaults filled in. */
@@ -126,10 +198,12 @@ export interface Platform extends PlatformSettings {
 
 /** Thrown when the stack's configuration is not valid; the message lists every fault. */
 export class PlatformSettingsError extends pulumi.RunError {
-  readonly faults: readonly string[];
+  readonly faults: readonly SchemaError[];
 
-  constructor(faults: readonly string[]) {
-    super(`the platform settings of this stack are not valid:\n  ${faults.join("\n  ")}`);
+  constructor(faults: readonly SchemaError[]) {
+    super(
+      `the platform settings of this stack are not valid:\n  ${faults.map(describe).join("\n  ")}`,
+    );
     this.name = "PlatformSettingsError";
     this.faults = faults;
   }
@@ -144,11 +218,11 @@ export function parsePlatformSettings(
   values: Readonly<Record<string, unknown>>,
 ):
   | { readonly settings: PlatformSettings; readonly faults: readonly [] }
-  | { readonly settings?: never; readonly faults: readonly string[] } {
+  | { readonly settings?: never; readonly faults: readonly SchemaError[] } {
   const result = schema.safeParse(values);
   return result.success
     ? { settings: result.data, faults: [] }
-    : { faults: schemaErrors(result.error).map(({ path, message }) => fault(path, message)) };
+    : { faults: schemaErrors(result.error) };
 }
 
 /** Reads the stack's configuration. Throws a PlatformSettingsError that lists every fault. */
@@ -161,13 +235,13 @@ export function loadPlatform(config: pulumi.Config): Platform {
     const secret = `a secret: pulumi config set --secret tenantry:${TOKEN_KEY}`;
     throw new PlatformSettingsError(
       gitArgocdToken === undefined
-        ? [...faults, fault([TOKEN_KEY], `missing: expected ${secret}`)]
+        ? [...faults, { path: [TOKEN_KEY], message: `missing: expected ${secret}` }]
         : faults,
     );
   }
   return { ...settings, gitArgocdToken };
 }
 
-function fault(path: readonly (string | number)[], message: string): string {
+function describe({ path, message }: SchemaError): string {
   return `tenantry:${path.join(".")}: ${message}`;
 }

@@ -1,6 +1,6 @@
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Command } from "commander";
-import { printJson, printTable } from "../output.ts";
+import { printJson, printTable, Refusal } from "../output.ts";
 
 /** A tenant as the files, the stack and the host cluster know it. */
 interface TenantStatus {
@@ -21,7 +21,7 @@ async function tenantStatus(): Promise<TenantStatus[]> {
   const { projectFolder } = await import("../../dev/platform/state.ts");
 
   const files = new Map(
-    loadTenants(join(projectFolder, "tenants")).map((tenant) => [tenant.name, tenant]),
+    loadTenants(join(projectFolder, "tenants"), []).map((tenant) => [tenant.name, tenant]),
   );
   const stack = new SelectedStack();
   const [settings, outputs] = await Promise.all([stack.settings(), stack.tenants()]);
@@ -58,27 +58,82 @@ async function tenantStatus(): Promise<TenantStatus[]> {
   });
 }
 
+async function showTenant(name: string, options: { json?: true }): Promise<void> {
+  const { existsSync, readdirSync } = await import("node:fs");
+  const { projectFolder } = await import("../../dev/platform/state.ts");
+  const { nearest } = await import("../../platform/schema-errors.ts");
+  const { effectiveSettings } = await import("../../tenants/effective-settings.ts");
+  const { TenantFilesError } = await import("../../tenants/faults.ts");
+  const { TENANT_RULES } = await import("../../tenants/rules.ts");
+  const { applyRules } = await import("../../tenants/load.ts");
+  const { TenantFile } = await import("../../tenants/tenant-file.ts");
+
+  const folder = join(projectFolder, "tenants");
+  const path = join(folder, `${name}.yaml`);
+  if (!existsSync(path)) {
+    const meant = nearest(
+      name,
+      readdirSync(folder).map((file) => file.replace(/\.yaml$/, "")),
+    );
+    throw new Refusal(
+      `no tenant ${name}: there is no ${relative(process.cwd(), path)}${meant === undefined ? "" : `, did you mean ${meant}?`}`,
+    );
+  }
+  const file = new TenantFile(relative(process.cwd(), path));
+  const { content, tenant } = file;
+  const faults = [
+    ...file.faults,
+    ...(tenant === undefined ? [] : applyRules(TENANT_RULES, [{ tenant, file }])),
+  ];
+  if (content === undefined || faults.length > 0) throw new TenantFilesError(faults);
+  const settings = effectiveSettings(content);
+  if (options.json) {
+    printJson(
+      settings.map(({ path: keys, ...setting }) => ({ field: keys.join("."), ...setting })),
+    );
+    return;
+  }
+  printTable(
+    ["field", "value", "from"],
+    settings.map(({ path: keys, value, origin }) => [
+      keys.join("."),
+      typeof value === "string" ? value : JSON.stringify(value),
+      origin,
+    ]),
+  );
+}
+
 export function tenantsCommand(): Command {
-  return new Command("tenants")
-    .description("list the tenants with owner, state, namespace and URLs")
+  const command = new Command("tenants").description(
+    "list the tenants with owner, state, namespace and URLs",
+  );
+  command
+    .command("show")
+    .description("show every effective setting of a tenant, and where it comes from")
+    .argument("<tenant>", "name of the tenant")
     .option("--json", "print JSON")
-    .action(async (options: { json?: true }) => {
-      const tenants = await tenantStatus();
-      if (options.json) {
-        printJson(tenants);
-        return;
-      }
-      printTable(
-        ["tenant", "owner", "state", "namespace", "API server", "Argo CD", "repository"],
-        tenants.map(({ name, owner, state, namespace, apiUrl, argocdUrl, repositoryUrl }) => [
-          name,
-          owner,
-          state,
-          namespace,
-          apiUrl,
-          argocdUrl,
-          repositoryUrl,
-        ]),
-      );
-    });
+    .addHelpText(
+      "after",
+      "\nA setting comes from the tenant's file, from its tier, or is the platform's default.\nIt reads the file alone: neither a stack nor a cluster is asked.",
+    )
+    .action(showTenant);
+  return command.option("--json", "print JSON").action(async (options: { json?: true }) => {
+    const tenants = await tenantStatus();
+    if (options.json) {
+      printJson(tenants);
+      return;
+    }
+    printTable(
+      ["tenant", "owner", "state", "namespace", "API server", "Argo CD", "repository"],
+      tenants.map(({ name, owner, state, namespace, apiUrl, argocdUrl, repositoryUrl }) => [
+        name,
+        owner,
+        state,
+        namespace,
+        apiUrl,
+        argocdUrl,
+        repositoryUrl,
+      ]),
+    );
+  });
 }

@@ -35,6 +35,8 @@ export function pulumiEnvironment(platform: PlatformRecord): NodeJS.ProcessEnv {
     ...process.env,
     ...platformVariables(platform),
     GITHUB_TOKEN: readFileSync(join(paths.tokens, "platform"), "utf8"),
+    // The chart comes from this platform's own mirror: what is kept of it goes with the platform.
+    TENANTRY_CACHE: paths.chartCache,
     // The GitHub provider leaves a cache of its answers there each time.
     TMPDIR: platform.temporary,
     PATH: `${platform.bin}:${process.env["PATH"] ?? ""}`,

@@ -23,6 +23,7 @@ export const paths = {
   kwok: join(stateFolder, "kwok"),
   argocd: join(stateFolder, "argocd"),
   charts: join(stateFolder, "charts"),
+  chartCache: join(stateFolder, "chart-cache"),
   github: join(stateFolder, "github"),
   githubTokens: join(stateFolder, "github-tokens.json"),
   /** One file a token, so that a credential helper can read it. */

@@ -1,8 +1,18 @@
-import { readFileSync } from "node:fs";
+import { equal, ok } from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { z } from "zod";
+
+import { tenantRecord } from "../../components/deployed-tenants.ts";
+import { cachedSchemaFile } from "../../components/vcluster-chart.ts";
+import { parsePlatformSettings } from "../../platform/settings.ts";
+import { isMapping } from "../../tenants/effective-settings.ts";
+import { loadTenants } from "../../tenants/load.ts";
+import { chartSchema } from "./fixtures.ts";
 
 /** A resource as the program registers it. */
 export interface Registration {
@@ -18,6 +28,10 @@ export interface Registration {
   readonly ignoreChanges?: readonly string[];
 }
 
+const Program = z.object({
+  default: z.custom<() => Promise<unknown>>((value) => typeof value === "function"),
+});
+
 /** What the dev platform fills in at run time. */
 const DEV_RUN_TIME = {
   argocd: { url: "http://127.0.0.1:8080" },
@@ -32,6 +46,10 @@ export async function runProgram(stack: "dev" | "prod"): Promise<{
   readonly outputs: Readonly<Record<string, unknown>>;
 }> {
   const registered: Omit<Registration, "parent">[] = [];
+  // As deployed already: then nobody asks for more, and the host cluster is not asked.
+  const records = Object.fromEntries(
+    loadTenants("tenants", []).map((tenant) => [tenant.name, tenantRecord(tenant)]),
+  );
   const options = new Map<string, Promise<Partial<Registration>>>();
   await pulumi.runtime.setMocks(
     {
@@ -48,27 +66,33 @@ export async function runProgram(stack: "dev" | "prod"): Promise<{
           state: { ...z.looseObject({}).parse(values), ...filled(type) },
         };
       },
-      call: () => ({}),
+      call: ({ token }) => {
+        equal(token, "pulumi:pulumi:readStackOutputs");
+        return { outputs: { records } };
+      },
     },
     "tenantry",
     stack,
     false,
+    "organization",
   );
   pulumi.runtime.setAllConfig(configuration(stack), ["tenantry:gitArgocdToken"]);
 
   let outputs: Record<string, unknown> = {};
+  const restoreCache = seedChartCache(stack);
   await pulumi.runtime.runInPulumiStack(async () => {
     pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
       options.set(`${type} ${name}`, describeOptions(opts));
       return undefined;
     });
     // Its own instance of the module for every stack: the program runs as it is loaded.
-    const program: unknown = await import(`../../index.ts?stack=${stack}`);
-    outputs = z.looseObject({}).parse(program);
+    const { default: program } = Program.parse(await import(`../../index.ts?stack=${stack}`));
+    outputs = z.looseObject({}).parse(await program());
     return outputs;
   });
   // Registrations go on after the program's last line, each when what it depends on is there.
   await pulumi.runtime.disconnect();
+  restoreCache();
 
   const registrations = await Promise.all(
     registered.map(async (registration) => ({
@@ -84,16 +108,40 @@ export async function runProgram(stack: "dev" | "prod"): Promise<{
   };
 }
 
+/** Puts the chart's schema where the program finds it without a network; returns what undoes it. */
+function seedChartCache(stack: "dev" | "prod"): () => void {
+  const before = process.env["TENANTRY_CACHE"];
+  const folder = mkdtempSync(join(tmpdir(), "tenantry-cache-"));
+  process.env["TENANTRY_CACHE"] = folder;
+  const values = Object.entries(configuration(stack))
+    .filter(([key]) => key !== "tenantry:gitArgocdToken")
+    .map(
+      ([key, text]) => [key.replace("tenantry:", ""), z.json().parse(JSON.parse(text))] as const,
+    );
+  const { settings } = parsePlatformSettings(Object.fromEntries(values));
+  ok(settings);
+  const file = cachedSchemaFile(settings.charts.vcluster);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(chartSchema()));
+  return () => {
+    if (before === undefined) delete process.env["TENANTRY_CACHE"];
+    else process.env["TENANTRY_CACHE"] = before;
+    rmSync(folder, { recursive: true });
+  };
+}
+
 function configuration(stack: "dev" | "prod"): Record<string, string> {
   const { config } = z
-    .object({ config: z.record(z.string(), z.record(z.string(), z.unknown())) })
+    .object({ config: z.record(z.string(), z.json()) })
     .parse(parse(readFileSync(`Pulumi.${stack}.yaml`, "utf8")));
   const runTime: Readonly<Record<string, object>> = stack === "dev" ? DEV_RUN_TIME : {};
   return {
     ...Object.fromEntries(
       Object.entries(config).map(([key, value]) => [
         key,
-        JSON.stringify({ ...value, ...runTime[key.replace("tenantry:", "")] }),
+        JSON.stringify(
+          isMapping(value) ? { ...value, ...runTime[key.replace("tenantry:", "")] } : value,
+        ),
       ]),
     ),
     "tenantry:gitArgocdToken": "sentinel-read-token",

@@ -1,8 +1,10 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 
+import { z } from "zod";
+
 import { planHostCluster } from "../../components/host-cluster-plan.ts";
 import { planTenantVCluster } from "../../components/tenant-vcluster-plan.ts";
-import { vclusterValues } from "../../components/vcluster-values.ts";
+import { platformValues } from "../../components/vcluster-values.ts";
 import { platform, tenant } from "./fixtures.ts";
 
 describe("planTenantVCluster", () => {
@@ -16,9 +18,72 @@ describe("planTenantVCluster", () => {
       "limits.memory": "10580Mi", // 8192 + 2048 + 2 × 170
       "requests.storage": "25Gi", // 20 + 5 for its database
       pods: "43", // 40 + 1 + 2
+      persistentvolumeclaims: "11", // 10 + 1
+      services: "53", // 50 + 3
+      configmaps: "206", // 200 + 6
+      secrets: "208", // 200 + 8
       "services.nodeports": "0",
       "services.loadbalancers": "0",
     });
+  });
+
+  it("adds a critical tenant's replicas and etcd", () => {
+    const { hard } = planTenantVCluster({ ...tenant, tier: "critical" }, platform).resourceQuota
+      .spec;
+    deepEqual(
+      { cpu: hard["requests.cpu"], storage: hard["requests.storage"], pods: hard.pods },
+      {
+        cpu: "6660m", // 4 + 4 × 500m + 3 × 200m + 3 × 20m
+        storage: "50Gi", // 20 + 3 × 10
+        pods: "50", // 40 + 4 + 3 + 3
+      },
+    );
+    equal(hard.persistentvolumeclaims, "13"); // 10 + 3
+    equal(hard.services, "54"); // 50 + 4
+  });
+
+  it("takes load balancers and container defaults from the tenant", () => {
+    const { resourceQuota, limitRange } = planTenantVCluster(
+      {
+        ...tenant,
+        quota: { ...tenant.quota, loadBalancers: 2 },
+        containers: {
+          requests: { cpu: 10, memory: 2 ** 20 },
+          limits: { cpu: 2000, memory: 2 ** 30 },
+        },
+      },
+      platform,
+    );
+    equal(resourceQuota.spec.hard["services.loadbalancers"], "2");
+    deepEqual(limitRange.spec.limits, [
+      {
+        type: "Container",
+        default: { cpu: "2", memory: "1Gi" },
+        defaultRequest: { cpu: "10m", memory: "1Mi" },
+      },
+    ]);
+  });
+
+  it("holds pods to the tenant's standard, and audits them by the strictest", () => {
+    for (const isolation of ["baseline", "restricted"] as const) {
+      const { labels } = planTenantVCluster({ ...tenant, isolation }, platform).namespace.metadata;
+      equal(labels["pod-security.kubernetes.io/enforce"], isolation);
+      equal(labels["pod-security.kubernetes.io/audit"], "restricted");
+    }
+  });
+
+  it("puts the tenant's labels on the namespace, and none over the platform's", () => {
+    const { labels, annotations } = planTenantVCluster(
+      {
+        ...tenant,
+        displayName: "Acme & Söhne",
+        labels: { "example.com/area": "payments", "tenantry.dev/tenant": "globex" },
+      },
+      platform,
+    ).namespace.metadata;
+    equal(z.looseObject({}).parse(labels)["example.com/area"], "payments");
+    equal(labels["tenantry.dev/tenant"], "acme");
+    equal(annotations["tenantry.dev/display-name"], "Acme & Söhne");
   });
 
   it("names owner and cost centre in labels that are legal, whatever the team is called", () => {
@@ -47,7 +112,7 @@ describe("planTenantVCluster", () => {
   });
 
   it("waits for the Secrets under the names by which vCluster fills them", () => {
-    const { exportKubeConfig } = vclusterValues(tenant, platform);
+    const { exportKubeConfig } = platformValues(tenant, platform);
     equal(plan.secrets.kubeconfig.metadata.name, "vc-acme");
     equal(plan.secrets.argocd.metadata.name, exportKubeConfig.additionalSecrets[0]?.name);
     for (const secret of Object.values(plan.secrets)) {

@@ -1,42 +1,43 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Ajv2020 } from "ajv/dist/2020.js";
+import fc from "fast-check";
 import { parse } from "yaml";
 import { z } from "zod";
 
-import { vclusterValues } from "../../components/vcluster-values.ts";
-import { KUBERNETES_IMAGE_TAGS, KUBERNETES_VERSIONS } from "../../tenants/schema.ts";
-import { platform, tenant } from "./fixtures.ts";
+import { platformValues, vclusterValues } from "../../components/vcluster-values.ts";
+import { KUBERNETES_IMAGE_TAGS, KUBERNETES_VERSIONS, TIER_NAMES } from "../../tenants/schema.ts";
+import {
+  chartFolder,
+  chartSchema,
+  platform,
+  pooledPlatform,
+  tenant,
+  tenantFiles,
+  tenantOf,
+} from "./fixtures.ts";
 
-/** The chart itself, out of the module that the toolchain pins: the judge of its own values. */
-function chartFolder(this: Mocha.Context): string {
-  this.timeout(120_000); // the first time, it is downloaded
-  const go = (...args: string[]) =>
-    execFileSync("go", args, { cwd: "dev/toolchain/modules/vcluster", encoding: "utf8" });
-  const module = "github.com/loft-sh/vcluster";
-  return join(
-    z.object({ Dir: z.string() }).parse(JSON.parse(go("mod", "download", "-json", module))).Dir,
-    "chart",
-  );
-}
+const critical = { ...tenant, tier: "critical" } as const;
+const pooled = { ...critical, nodePool: "dedicated" };
 
-describe("the values of the vCluster chart", () => {
+describe("the values of the vCluster chart", function () {
+  this.timeout(120_000); // the first time, the chart is downloaded
   let chart: string;
-  before(function () {
-    chart = chartFolder.call(this);
+  before(() => {
+    chart = chartFolder();
   });
 
-  it("are valid by the chart's own schema, for every Kubernetes version", () => {
-    const schema: unknown = JSON.parse(readFileSync(join(chart, "values.schema.json"), "utf8"));
+  it("are valid by the chart's own schema, for every tenant", () => {
     // The schema says nothing about formats, and repeats types that Ajv's strict mode infers.
-    const validate = new Ajv2020({ strict: false }).compile(z.looseObject({}).parse(schema));
-    for (const kubernetes of KUBERNETES_VERSIONS) {
-      validate(vclusterValues({ ...tenant, kubernetes }, platform));
-      deepEqual(validate.errors, null);
-    }
+    const validate = new Ajv2020({ strict: false }).compile(chartSchema());
+    fc.assert(
+      fc.property(tenantFiles, (file) => {
+        validate(vclusterValues(tenantOf(file), pooledPlatform));
+        deepEqual(validate.errors, null);
+      }),
+    );
     ok(!validate({ ...vclusterValues(tenant, platform), exportKubeconfig: {} }), "knows its keys");
   });
 
@@ -50,19 +51,31 @@ describe("the values of the vCluster chart", () => {
 
   it("repeat no default of the chart", () => {
     const defaults: unknown = parse(readFileSync(join(chart, "values.yaml"), "utf8"));
-    deepEqual(repeated(vclusterValues(tenant, platform), defaults), [
-      // Said because the namespace's quota counts them.
-      "controlPlane.coredns.deployment.resources.requests.cpu",
-      "controlPlane.coredns.deployment.resources.requests.memory",
-      "controlPlane.coredns.deployment.resources.limits.memory",
-      "controlPlane.statefulSet.resources.requests.cpu",
-      "controlPlane.statefulSet.security.containerSecurityContext.allowPrivilegeEscalation",
-      "controlPlane.statefulSet.persistence.volumeClaim.size",
-    ]);
+    const said = TIER_NAMES.flatMap((tier) =>
+      repeated(
+        vclusterValues({ ...tenant, tier, nodePool: "dedicated" }, pooledPlatform),
+        defaults,
+      ),
+    );
+    deepEqual(
+      [...new Set(said)],
+      [
+        // Said because the namespace's quota counts them.
+        "controlPlane.coredns.deployment.resources.requests.cpu",
+        "controlPlane.coredns.deployment.resources.requests.memory",
+        "controlPlane.coredns.deployment.resources.limits.memory",
+        "controlPlane.statefulSet.resources.requests.cpu",
+        "controlPlane.statefulSet.security.containerSecurityContext.allowPrivilegeEscalation",
+        "controlPlane.statefulSet.persistence.volumeClaim.size",
+        // The size of one tier is the default, in another it is the memory limit.
+        "controlPlane.statefulSet.resources.limits.memory",
+        "controlPlane.backingStore.etcd.deploy.statefulSet.persistence.volumeClaim.enabled",
+      ],
+    );
   });
 
   it("give clients and certificates the same names", () => {
-    const { controlPlane, exportKubeConfig } = vclusterValues(tenant, platform);
+    const { controlPlane, exportKubeConfig } = platformValues(tenant, platform);
     deepEqual(controlPlane.proxy.extraSANs, [
       "acme.k8s.example.com",
       "10.1.2.3",
@@ -71,6 +84,75 @@ describe("the values of the vCluster chart", () => {
     equal(controlPlane.tlsRoute.host, "acme.k8s.example.com");
     equal(exportKubeConfig.server, "https://10.1.2.3:8443");
     equal(exportKubeConfig.additionalSecrets[0]?.server, "https://acme.vc-acme:443");
+  });
+
+  it("answer to the host name that the tenant chose", () => {
+    const domain = "api.acme.example.com";
+    const { controlPlane } = platformValues({ ...tenant, exposure: { domain } }, platform);
+    equal(controlPlane.tlsRoute.host, domain);
+    equal(controlPlane.proxy.extraSANs[0], domain);
+  });
+
+  it("keep a critical tenant's objects in three etcd members, behind three replicas", () => {
+    const { controlPlane } = platformValues(critical, platform);
+    const etcd = controlPlane.backingStore?.etcd.deploy;
+    equal(etcd?.enabled, true);
+    equal(etcd.statefulSet.highAvailability.replicas, 3);
+    equal(controlPlane.statefulSet.highAvailability?.replicas, 3);
+    equal(controlPlane.coredns.deployment.replicas, 2);
+  });
+
+  it("keep the others' in the control plane's one volume", () => {
+    for (const tier of ["small", "standard"] as const) {
+      const { controlPlane } = platformValues({ ...tenant, tier }, platform);
+      equal(controlPlane.backingStore, undefined);
+      equal(controlPlane.statefulSet.highAvailability, undefined);
+      equal(controlPlane.statefulSet.persistence?.volumeClaim.retentionPolicy, "Delete");
+    }
+  });
+
+  it("bind the control plane and all pods inside to the node pool", () => {
+    const { controlPlane, sync } = platformValues(pooled, pooledPlatform);
+    const nodeSelector = { "example.com/pool": "dedicated" };
+    for (const pods of [
+      controlPlane.statefulSet,
+      controlPlane.backingStore?.etcd.deploy.statefulSet,
+    ]) {
+      deepEqual(pods?.scheduling?.nodeSelector, nodeSelector);
+      deepEqual(pods.scheduling.tolerations, [
+        {
+          key: "example.com/pool",
+          operator: "Equal",
+          value: "dedicated",
+          effect: "NoSchedule",
+        },
+        { key: "example.com/spot", operator: "Exists", effect: "NoExecute" },
+      ]);
+    }
+    deepEqual(sync.fromHost, { nodes: { selector: { labels: nodeSelector } } });
+    deepEqual(sync.toHost.pods?.enforceTolerations, [
+      "example.com/pool=dedicated:NoSchedule",
+      "example.com/spot:NoExecute",
+    ]);
+  });
+
+  it("add what the tenant's file says: mappings merge, the rest replaces", () => {
+    const values = {
+      sync: { toHost: { ingresses: { enabled: true } } },
+      controlPlane: { proxy: { extraSANs: ["x"] } },
+    };
+    const merged = z
+      .object({
+        sync: z.object({ toHost: z.unknown() }),
+        controlPlane: z.looseObject({ proxy: z.unknown() }),
+      })
+      .parse(vclusterValues({ ...tenant, vcluster: { values } }, platform));
+    deepEqual(merged.sync.toHost, {
+      networkPolicies: { enabled: true },
+      ingresses: { enabled: true },
+    });
+    deepEqual(merged.controlPlane.proxy, { extraSANs: ["x"] });
+    ok("tlsRoute" in merged.controlPlane);
   });
 });
 

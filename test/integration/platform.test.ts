@@ -29,6 +29,7 @@ function tenantFile(name: string): string {
     `name: ${name}`,
     `owner: { team: ${name}, email: ${name}@example.com }`,
     "costCentre: CC-3003",
+    "tier: small",
     'kubernetes: "1.36"',
     'quota: { cpu: "2", memory: 4Gi, storage: 10Gi, pods: 20 }',
     "",
@@ -479,8 +480,8 @@ describe("the platform, as a newcomer meets it", function () {
         const refused = await clone.run("npm", ["run", "--silent", "up"]);
         assert.equal(refused.exitCode, 1);
         assert.match(refused.stderr, /tenants\/hooli\.yaml:3:\d+.*costCent/);
-        assert.match(refused.stderr, /tenants\/hooli\.yaml:5:\d+.*quota\.memory/);
-        assert.match(refused.stderr, /tenants\/hooli\.yaml:5:\d+.*quota\.pods/);
+        assert.match(refused.stderr, /tenants\/hooli\.yaml:6:\d+.*quota\.memory/);
+        assert.match(refused.stderr, /tenants\/hooli\.yaml:6:\d+.*quota\.pods/);
         assert.deepEqual(await hostNamespaces(), namespaces);
         const resources = (text: string): string[] =>
           [...text.matchAll(/"urn": "([^"]+)"/g)].map(([, urn]) => urn ?? "");

@@ -29,6 +29,11 @@ describe("platform settings", () => {
       charts: { vcluster: { repository: "https://charts.loft.sh", version: "0.36.1" } },
       virtualClusters: { ...minimal.virtualClusters, port: 443 },
       git: { owner: "example", url: "https://github.com" },
+      offers: { tiers: ["small", "standard", "critical"], kubernetes: ["1.34", "1.35", "1.36"] },
+      nodePools: { shared: { labels: {}, taints: [] } },
+      overcommit: { cpu: 1, memory: 1, pods: 1 },
+      services: [],
+      groups: [],
     });
   });
 
@@ -40,15 +45,28 @@ describe("platform settings", () => {
         argocd: { url: "argocd.example.com", install: { version: "10.x" } },
         virtualClusters: { ...minimal.virtualClusters, port: 70_000, gateway: "tenants" },
         git: undefined,
-      }).faults,
+        charts: { vcluster: { version: "0.37.1" } },
+        offers: { tiers: ["smal"], kubernetes: [] },
+        nodePools: { GPU: {}, gpu: { taints: [{ key: "gpu", effect: "Never" }] } },
+        overcommit: { cpu: 0, storage: 2 },
+        services: "cert-manager",
+      }).faults.map(({ path, message }) => `tenantry:${path.join(".")}: ${message}`),
       [
         "tenantry:host.clusterIdentifier: missing: expected a lasting name for the host cluster",
         "tenantry:host.contxt: unknown key, did you mean context?",
         'tenantry:argocd.url: expected an http or https URL such as https://argocd.example.com, got "argocd.example.com"',
         'tenantry:argocd.install.version: expected an exact chart version such as 1.2.3, got "10.x"',
+        'tenantry:charts.vcluster.version: expected a version 0.36.*, whose values this program writes, got "0.37.1"',
         "tenantry:virtualClusters.port: expected a port between 1 and 65535, got 70000",
         'tenantry:virtualClusters.gateway: expected a mapping with name, namespace, got "tenants"',
         "tenantry:git: missing: expected a mapping with url, apiUrl, owner",
+        'tenantry:offers.tiers.0: expected one of small, standard, critical, got "smal", did you mean small?',
+        "tenantry:offers.kubernetes: expected at least one version, got a list",
+        'tenantry:nodePools.GPU: expected the name of a node pool, a DNS label, got "GPU"',
+        'tenantry:nodePools.gpu.taints.0.effect: expected NoSchedule or NoExecute, got "Never"',
+        "tenantry:overcommit.cpu: expected a ratio from 0.1 to 100, got 0",
+        "tenantry:overcommit.storage: unknown key, expected one of cpu, memory, pods",
+        'tenantry:services: expected a list of services, got "cert-manager"',
       ],
     );
   });
@@ -74,8 +92,8 @@ describe("platform settings", () => {
 
   it("lack in Pulumi.dev.yaml only what the dev platform fills in", () => {
     deepEqual(
-      parsePlatformSettings(stackFile("dev")).faults.map((fault) => fault.split(": ")[0]),
-      ["tenantry:argocd.url"],
+      parsePlatformSettings(stackFile("dev")).faults.map(({ path }) => path.join(".")),
+      ["argocd.url"],
     );
   });
 });

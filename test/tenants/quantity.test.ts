@@ -79,4 +79,25 @@ describe("Kubernetes quantities", () => {
       }),
     );
   });
+
+  it("counts every spelling of an amount alike", () => {
+    fc.assert(
+      fc.property(fc.nat(10 ** 9), fc.nat(3), (thousandths, zeros) => {
+        const decimal = `${Math.floor(thousandths / 1000)}.${String(thousandths % 1000).padStart(3, "0")}`;
+        const spellings = [
+          `${thousandths}m`,
+          `${thousandths}e-3`,
+          `${thousandths}000u`,
+          `${"0".repeat(zeros)}${decimal}`,
+          `${decimal}${"0".repeat(zeros)}`,
+          `${decimal}e0`,
+          `${decimal}E+0`,
+        ];
+        for (const text of spellings) {
+          equal(parseMillicores(text), thousandths, text);
+          equal(parseBytes(text), Math.ceil(thousandths / 1000), text);
+        }
+      }),
+    );
+  });
 });
