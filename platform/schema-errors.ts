@@ -89,8 +89,13 @@ function editDistance(left: string, right: string): number {
   return row[b.length] ?? 0;
 }
 
+/** Characters of a text that a message repeats. */
+const LONGEST_SHOWN = 100;
+
 function show(input: unknown): string {
-  if (Array.isArray(input)) return "a list";
+  if (Array.isArray(input)) return input.length === 0 ? "an empty list" : "a list";
   if (typeof input === "object" && input !== null) return "a mapping";
-  return JSON.stringify(input);
+  if (typeof input === "number") return String(input);
+  const text = JSON.stringify(input);
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…"` : text;
 }

@@ -102,7 +102,7 @@ const ratio = (byDefault: number) => {
 };
 
 const nodePool = exactObject({
-  /** Labels that the pool's nodes carry. None: every node of the host belongs to it. */
+  /** Labels that the pool's nodes carry. None: every node whose taints are all among `taints`. */
   labels: z
     .record(z.string(), z.string(), expected("a mapping of node labels to values"))
     .default({}),

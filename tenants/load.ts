@@ -89,7 +89,10 @@ export function loadTenants(
 /** A name is in one file, and the file is named after it: also where a file is faulty otherwise. */
 function nameFaults(files: readonly TenantFile[]): TenantFault[] {
   const fileOf = new Map<string, string>();
-  return files.flatMap((file) => {
+  // A file that is named as it should be has the better claim to the name.
+  const rank = (file: TenantFile) => (file.name === basename(file.path, ".yaml") ? 0 : 1);
+  const claims = files.toSorted((a, b) => rank(a) - rank(b));
+  return claims.flatMap((file) => {
     const { name, path } = file;
     if (name === undefined) return [];
     const other = fileOf.get(name);
@@ -97,7 +100,7 @@ function nameFaults(files: readonly TenantFile[]): TenantFault[] {
     if (other !== undefined) {
       return [file.fault("name-taken", ["name"], `the name ${name} is taken by ${other}`)];
     }
-    return name === basename(path, ".yaml")
+    return name === basename(path, ".yaml") || file.faults.some(({ field }) => field === "name")
       ? []
       : [
           file.fault(

@@ -34,6 +34,20 @@ export function parseBytes(text: string): number | undefined {
   return parse(text, 1n);
 }
 
+/** The quantity of bytes that was probably meant by text that is none: "8 GB", "8gi", "8,5Gi". */
+export function nearestBytes(text: string): string | undefined {
+  const {
+    amount = "",
+    letter = "",
+    binary,
+  } = /^(?<amount>\d+(?:[.,]\d+)?)(?:(?<letter>[kmgtpe])(?<binary>i?)(?:b|igs?)?)?$/i.exec(
+    text.replace(/\s/g, ""),
+  )?.groups ?? {};
+  const unit = binary ? `${letter.toUpperCase()}i` : letter.toUpperCase().replace("K", "k");
+  const meant = `${amount.replace(",", ".")}${unit}`;
+  return parseBytes(meant) === undefined ? undefined : meant;
+}
+
 /** The quantity in the form to which the API server itself brings it. */
 export function formatMillicores(millicores: number): string {
   return millicores % 1000 === 0 ? `${millicores / 1000}` : `${millicores}m`;

@@ -90,17 +90,25 @@ export const TENANT_RULES: readonly Rule[] = [
 
 /** What holds on this platform. */
 export function platformRules(platform: PlatformSettings): readonly Rule[] {
-  const known = (what: string, setting: string, names: readonly string[]) => (name: string) => {
-    if (names.includes(name)) return undefined;
-    const meant = nearest(name, names);
-    const list = names.length === 0 ? "none" : names.join(", ");
-    return `the platform has no ${what} ${name}${meant === undefined ? `, it has: ${list}` : `, did you mean ${meant}?`} (tenantry:${setting})`;
-  };
+  const known =
+    (
+      what: string,
+      setting: string,
+      names: readonly string[],
+      // Of versions, none is meant by another.
+      words: readonly string[] = names,
+    ) =>
+    (name: string) => {
+      if (names.includes(name)) return undefined;
+      const meant = nearest(name, words);
+      const list = names.length === 0 ? "none" : names.join(", ");
+      return `the platform has no ${what} ${name}${meant === undefined ? `, it has: ${list}` : `, did you mean ${meant}?`} (tenantry:${setting})`;
+    };
   const nodePool = known("node pool", "nodePools", Object.keys(platform.nodePools));
   const service = known("service", "services", platform.services);
   const group = known("group", "groups", platform.groups);
   const tier = known("tier", "offers.tiers", platform.offers.tiers);
-  const version = known("Kubernetes", "offers.kubernetes", platform.offers.kubernetes);
+  const version = known("Kubernetes", "offers.kubernetes", platform.offers.kubernetes, []);
   return [
     eachTenant("offered", function* (tenant) {
       const tierFault = tier(tenant.tier);
@@ -151,12 +159,19 @@ function hostnameRule(platform: PlatformSettings): Rule {
       const holders = new Map(taken);
       // Names by default first: whoever chose another one gave cause for the collision.
       for (const { tenant, file } of entries) {
-        if (tenant.exposure.domain === undefined)
-          holders.set(hostnameOf(tenant, platform), file.path);
+        if (tenant.exposure.domain !== undefined) continue;
+        const host = hostnameOf(tenant, platform);
+        if (!holders.has(host)) holders.set(host, file.path);
       }
       return entries.flatMap(({ tenant, file }) => {
         const chosen = tenant.exposure.domain;
-        if (chosen === undefined) return [];
+        if (chosen === undefined) {
+          const host = hostnameOf(tenant, platform);
+          const other = taken.get(host);
+          return other === undefined
+            ? []
+            : [{ file, path: ["name"], message: `its host name ${host} is taken by ${other}` }];
+        }
         const path = ["exposure", "domain"];
         const holder = holders.get(chosen);
         if (holder !== undefined)

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { exactObject, expected } from "../platform/schema-errors.ts";
 import { parseDuration } from "./duration.ts";
-import { parseBytes, parseMillicores } from "./quantity.ts";
+import { nearestBytes, parseBytes, parseMillicores } from "./quantity.ts";
 
 /**
  * The Kubernetes versions that a tenant can ask for: those of vCluster 0.36's list of supported
@@ -138,33 +138,43 @@ function whole(what: string, minimum: number, maximum: number) {
 const QUANTITY_HINT = { pattern: "^[0-9.]+([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?$" };
 const DURATION_HINT = { pattern: "^[0-9]+[mhd]$" };
 
-/** Text that `count` turns into a number of units, at least `minimum` of them. */
+/** Text that `count` turns into a number of units, at least `minimum` of them; `meantBy` guesses what other text was to say. */
 function counted(
   count: (text: string) => number | undefined,
   kind: string,
   minimum: string,
   example: string,
+  meantBy: (text: string) => string | undefined = () => undefined,
 ) {
   const what = expected(`${kind} such as ${example}`);
   const least = count(minimum) ?? 0;
   return (value: string | number, context: z.RefinementCtx): number => {
     const units = count(String(value));
     if (units !== undefined && units >= least) return units;
-    const message = units === undefined ? what : expected(`at least ${minimum}`);
-    context.issues.push({ code: "custom", input: value, message: message.error({ input: value }) });
+    const said = (units === undefined ? what : expected(`at least ${minimum}`)).error({
+      input: value,
+    });
+    const meant = units === undefined ? meantBy(String(value)) : undefined;
+    const message = meant === undefined ? said : `${said}, did you mean ${meant}?`;
+    context.issues.push({ code: "custom", input: value, message });
     return z.NEVER;
   };
 }
 
 /** A Kubernetes quantity. A bare number is good YAML for a whole one: cpu: 4. */
-function quantity(count: (text: string) => number | undefined, minimum: string, example: string) {
+function quantity(
+  count: (text: string) => number | undefined,
+  minimum: string,
+  example: string,
+  meantBy?: (text: string) => string | undefined,
+) {
   const kind = "a Kubernetes quantity";
   return z
     .union([z.string().meta(QUANTITY_HINT), z.number()], expected(`${kind} such as ${example}`))
-    .transform(counted(count, kind, minimum, example));
+    .transform(counted(count, kind, minimum, example, meantBy));
 }
 const cpu = (minimum: string) => quantity(parseMillicores, minimum, "4 or 500m");
-const memory = (minimum: string) => quantity(parseBytes, minimum, "8Gi");
+const memory = (minimum: string) => quantity(parseBytes, minimum, "8Gi", nearestBytes);
 
 function duration(minimum: string, example: string) {
   const kind = "a duration in minutes, hours or days";
@@ -290,7 +300,6 @@ export const tenantSchema = exactObject({
       KUBERNETES_VERSIONS,
       expected(
         `one of ${KUBERNETES_VERSIONS.map((version) => `"${version}"`).join(", ")}, in quotes`,
-        KUBERNETES_VERSIONS,
       ),
     ),
     {
@@ -328,7 +337,7 @@ export const tenantSchema = exactObject({
       }),
       loadBalancers: field(whole("the load balancers", 0, 100), {
         meaning:
-          "Services of type LoadBalancer. Each costs an address: none unless a file says so.",
+          "Services of type LoadBalancer. Each costs an address: none unless a file says so. They must set `allocateLoadBalancerNodePorts: false`, since ports on the host's nodes are nobody's.",
         unit: "Services",
         example: 1,
       }),

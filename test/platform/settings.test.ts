@@ -61,7 +61,7 @@ describe("platform settings", () => {
         'tenantry:virtualClusters.gateway: expected a mapping with name, namespace, got "tenants"',
         "tenantry:git: missing: expected a mapping with url, apiUrl, owner",
         'tenantry:offers.tiers.0: expected one of small, standard, critical, got "smal", did you mean small?',
-        "tenantry:offers.kubernetes: expected at least one version, got a list",
+        "tenantry:offers.kubernetes: expected at least one version, got an empty list",
         'tenantry:nodePools.GPU: expected the name of a node pool, a DNS label, got "GPU"',
         'tenantry:nodePools.gpu.taints.0.effect: expected NoSchedule or NoExecute, got "Never"',
         "tenantry:overcommit.cpu: expected a ratio from 0.1 to 100, got 0",
