@@ -58,7 +58,7 @@ async function tenantStatus(): Promise<TenantStatus[]> {
   });
 }
 
-async function showTenant(name: string, options: { json?: true }): Promise<void> {
+async function showTenant(name: string, _: unknown, command: Command): Promise<void> {
   const { existsSync, readdirSync } = await import("node:fs");
   const { projectFolder } = await import("../../dev/platform/state.ts");
   const { nearest } = await import("../../platform/schema-errors.ts");
@@ -87,7 +87,8 @@ async function showTenant(name: string, options: { json?: true }): Promise<void>
   ];
   if (content === undefined || faults.length > 0) throw new TenantFilesError(faults);
   const settings = effectiveSettings(content);
-  if (options.json) {
+  // Commander gives an option that the list of tenants has too to that one.
+  if (command.optsWithGlobals<{ json?: true }>().json) {
     printJson(
       settings.map(({ path: keys, ...setting }) => ({ field: keys.join("."), ...setting })),
     );
