@@ -28,7 +28,14 @@ for (const command of [
   kubeconfigCommand(),
   residueCommand(),
 ]) {
-  program.addCommand(command.copyInheritedSettings(program));
+  inherit(command, program);
+  program.addCommand(command);
+}
+
+/** commander hands its settings on to commands that are made after them only. */
+function inherit(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inherit(child, command);
 }
 
 try {
