@@ -224,6 +224,8 @@ export function vclusterRules(platform: PlatformSettings, valuesSchema: Mapping)
       const guarded = leaves(values).filter(
         (path) =>
           !licensed.some((above) => startsWith(path, above)) &&
+          // Of a value that there is not, the chart's schema says so.
+          isKnown(valuesSchema, path) &&
           !TENANT_VALUES.some((allowed) => startsWith(path, allowed.split("."))),
       );
       if (guarded.length === 0) return;
@@ -358,6 +360,14 @@ function schemaAt(root: Mapping, path: ValuePath): Mapping {
     const own = isMapping(properties) ? properties[key] : undefined;
     return resolved(root, own ?? (typeof key === "number" ? items : additionalProperties));
   }, root);
+}
+
+/** Whether the chart's schema knows every mapping on the way to a value, and the value itself. */
+function isKnown(root: Mapping, path: ValuePath): boolean {
+  return path.every((key, index) => {
+    const { properties, additionalProperties } = schemaAt(root, path.slice(0, index));
+    return !isMapping(properties) || key in properties || additionalProperties !== false;
+  });
 }
 
 function resolved(root: Mapping, node: unknown): Mapping {
