@@ -53,6 +53,12 @@ interface DirectorySource {
   readonly directory: { readonly recurse: boolean };
 }
 
+/** A kind of objects, by the name of its API group. */
+export interface GroupKind {
+  readonly group: string;
+  readonly kind: string;
+}
+
 /** Argo CD's AppProject, as far as this program writes it. */
 export interface AppProject {
   readonly apiVersion: "argoproj.io/v1alpha1";
@@ -62,7 +68,10 @@ export interface AppProject {
     readonly description: string;
     readonly sourceRepos: readonly string[];
     readonly destinations: readonly { readonly server: string; readonly namespace: string }[];
-    readonly clusterResourceWhitelist: readonly { readonly group: string; readonly kind: string }[];
+    /** Cluster-wide kinds that may be deployed. */
+    readonly clusterResourceWhitelist: readonly GroupKind[];
+    /** Kinds that may be deployed into namespaces. */
+    readonly namespaceResourceWhitelist: readonly GroupKind[];
     readonly permitOnlyProjectScopedClusters?: boolean;
   };
 }

@@ -14,8 +14,8 @@ export interface HostClusterArgs {
 export class HostCluster extends pulumi.ComponentResource {
   /** Connection to the host cluster, which every tenant shares: a provider is a process. */
   readonly provider: kubernetes.Provider;
-  /** AppProject of the virtual clusters' Applications; it must outlive them. */
-  readonly project: kubernetes.apiextensions.CustomResource;
+  /** What must hold before a tenant's namespace is there, and until it is gone. */
+  readonly rails: readonly pulumi.Resource[];
 
   constructor(name: string, { platform }: HostClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("tenantry:index:HostCluster", name, {}, opts);
@@ -35,10 +35,32 @@ export class HostCluster extends pulumi.ComponentResource {
     const release =
       plan.argocdRelease &&
       new kubernetes.helm.v3.Release(`${name}-argocd`, plan.argocdRelease, child);
-    this.project = new kubernetes.apiextensions.CustomResource(`${name}-project`, plan.project, {
-      ...child,
-      dependsOn: release === undefined ? [] : [release],
-    });
+    this.rails = [
+      ...plan.admission.flatMap(({ name: policy, policy: args, binding }) => {
+        const registered = new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
+          `${name}-policy-${policy}`,
+          args,
+          child,
+        );
+        return [
+          registered,
+          new kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+            `${name}-policy-binding-${policy}`,
+            binding,
+            { ...child, dependsOn: [registered] },
+          ),
+        ];
+      }),
+      ...plan.priorityClasses.map(
+        (args) =>
+          new kubernetes.scheduling.v1.PriorityClass(
+            `${name}-priority-${args.metadata.name}`,
+            args,
+            child,
+          ),
+      ),
+      ...(release === undefined ? [] : [release]),
+    ];
     this.registerOutputs();
   }
 }

@@ -6,6 +6,7 @@ import {
   type Application,
   type AppProject,
 } from "./argocd-manifests.ts";
+import { ARGOCD_NAMESPACES, CLUSTER_KINDS, namespacedKinds } from "./argocd-kinds.ts";
 import { awaitAnnotations } from "./await-annotations.ts";
 import { tenantNames } from "./tenant-names.ts";
 
@@ -14,9 +15,6 @@ export const APPS_FOLDER = "apps";
 
 /** Branch of the tenant's repository that Argo CD follows. */
 export const BRANCH = "main";
-
-/** Namespaces of the virtual cluster that Argo CD deploys into. */
-const NAMESPACES = ["default"];
 
 /** Seconds in which the tenant's applications must be synced and healthy, or be gone. */
 const SYNC_TIMEOUT = 600;
@@ -49,7 +47,7 @@ export function planTenantArgoCD(
   const names = tenantNames(tenant, platform);
   const { namespace } = platform.argocd;
   const labels = { "tenantry.dev/tenant": tenant.name };
-  const [rootNamespace = "default"] = NAMESPACES;
+  const [rootNamespace] = ARGOCD_NAMESPACES;
   const secret = (type: "cluster" | "repository", name: string) => ({
     name,
     namespace,
@@ -63,10 +61,12 @@ export function planTenantArgoCD(
       spec: {
         description: `Applications of ${tenant.displayName}`,
         sourceRepos: [names.cloneUrl],
-        destinations: NAMESPACES.map((to) => ({ server: names.serverInHost, namespace: to })),
-        clusterResourceWhitelist: [
-          { group: "apiextensions.k8s.io", kind: "CustomResourceDefinition" },
-        ],
+        destinations: ARGOCD_NAMESPACES.map((to) => ({
+          server: names.serverInHost,
+          namespace: to,
+        })),
+        clusterResourceWhitelist: CLUSTER_KINDS.map(({ group, kind }) => ({ group, kind })),
+        namespaceResourceWhitelist: namespacedKinds(tenant),
         permitOnlyProjectScopedClusters: true,
       },
     },
@@ -79,7 +79,7 @@ export function planTenantArgoCD(
         // Argo CD adds a project's own clusters to its destinations, and every namespace of a
         // cluster that names none: without these two the fence above would not hold
         // (argo-cd, util/argo/argo.go, getProjectFromDB).
-        namespaces: NAMESPACES.join(","),
+        namespaces: ARGOCD_NAMESPACES.join(","),
         clusterResources: "true",
       },
     },

@@ -3,15 +3,23 @@ import { controlPlaneOf, ISOLATION_LEVELS, type ControlPlanePods } from "../tena
 import { formatBytes, formatMillicores } from "../tenants/quantity.ts";
 import type { Tenant } from "../tenants/schema.ts";
 import {
+  EGRESS_ANNOTATION,
+  IMAGE_REGISTRIES_ANNOTATION,
+  NODE_POOL_LABEL,
+  TENANT_LABEL,
+  TIER_LABEL,
+} from "./admission-policies.ts";
+import {
   CASCADE_FINALIZER,
   IN_CLUSTER,
   SYNC_POLICY,
   type Application,
+  type AppProject,
 } from "./argocd-manifests.ts";
 import { awaitAnnotations } from "./await-annotations.ts";
-import { PLATFORM_PROJECT } from "./host-cluster-plan.ts";
 import { slug } from "./slug.ts";
 import { tenantNames } from "./tenant-names.ts";
+import { PLATFORM_NETWORK_POLICIES, planNetworkPolicies } from "./tenant-network-policies.ts";
 import { argocdSecretName, vclusterValues } from "./vcluster-values.ts";
 
 /** Seconds in which a virtual cluster must be up: image pulls of a cold node included. */
@@ -41,7 +49,7 @@ const PLATFORM_OBJECTS = {
 /** The guard-railed namespace of a tenant and the virtual cluster in it, object by object. */
 export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
   const { namespace } = tenantNames(tenant, platform);
-  const labels = { "tenantry.dev/tenant": tenant.name };
+  const labels = { [TENANT_LABEL]: tenant.name };
   const metadata = (name: string) => ({ name, namespace, labels });
   return {
     namespace: {
@@ -52,6 +60,8 @@ export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
           ...labels,
           "tenantry.dev/owner": slug(tenant.owner.team),
           "tenantry.dev/cost-centre": tenant.costCentre,
+          [TIER_LABEL]: tenant.tier,
+          [NODE_POOL_LABEL]: tenant.nodePool,
           // The tenant's pods run in this namespace too. The control plane's meet the strictest
           // standard anyway, so that a milder one is for the tenant's, and they are audited.
           "pod-security.kubernetes.io/enforce": ISOLATION_LEVELS[tenant.isolation].podSecurity,
@@ -62,6 +72,10 @@ export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
           "tenantry.dev/display-name": tenant.displayName,
           "tenantry.dev/owner-team": tenant.owner.team,
           "tenantry.dev/owner-email": tenant.owner.email,
+          [IMAGE_REGISTRIES_ANNOTATION]: tenant.imageRegistries.join(","),
+          [EGRESS_ANNOTATION]: tenant.egress
+            .flatMap(({ to, ports }) => ports.map((port) => `${to} ${port}`))
+            .join(","),
         },
       },
     },
@@ -79,34 +93,13 @@ export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
         ],
       },
     },
-    networkPolicies: {
-      // To select every pod for ingress is to deny what no policy allows.
-      namespace: {
-        metadata: metadata("allow-within-namespace"),
-        spec: {
-          podSelector: {},
-          policyTypes: ["Ingress"],
-          ingress: [{ from: [{ podSelector: {} }] }],
-        },
-      },
-      api: {
-        metadata: metadata("allow-api-clients"),
-        spec: {
-          podSelector: { matchLabels: { app: "vcluster", release: tenant.name } },
-          policyTypes: ["Ingress"],
-          ingress: [
-            {
-              from: [platform.argocd.namespace, platform.virtualClusters.gateway.namespace].map(
-                (from) => ({
-                  namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": from } },
-                }),
-              ),
-              ports: [{ protocol: "TCP", port: 8443 }],
-            },
-          ],
-        },
-      },
+    networkPolicies: planNetworkPolicies(tenant, platform),
+    serviceAccount: {
+      // Kubernetes makes it in every namespace; nothing here runs as it.
+      metadata: metadata("default"),
+      automountServiceAccountToken: false,
     },
+    project: project(tenant, platform),
     secrets: {
       kubeconfig: awaitedSecret(tenant, namespace, namespace),
       argocd: awaitedSecret(tenant, argocdSecretName(tenant), namespace),
@@ -137,6 +130,10 @@ function hardLimits(tenant: Tenant) {
     // A port on every host node, past the gateway.
     "services.nodeports": "0",
     "services.loadbalancers": `${quota.loadBalancers}`,
+    // No tenant file speaks of these: as many as there are Services are plenty.
+    "count/networkpolicies.networking.k8s.io": `${quota.objects.services + PLATFORM_NETWORK_POLICIES}`,
+    "count/ingresses.networking.k8s.io": `${quota.objects.services}`,
+    "count/poddisruptionbudgets.policy": `${quota.objects.services + (vcluster.replicas > 1 ? 1 : 0)}`,
   };
 }
 
@@ -161,6 +158,39 @@ function awaitedSecret(tenant: Tenant, name: string, namespace: string) {
   };
 }
 
+/** The fence of the virtual cluster's own Application: the chart, its kinds, and this namespace. */
+function project(tenant: Tenant, platform: PlatformSettings): AppProject {
+  const { namespace } = tenantNames(tenant, platform);
+  return {
+    apiVersion: "argoproj.io/v1alpha1",
+    kind: "AppProject",
+    metadata: {
+      name: namespace,
+      namespace: platform.argocd.namespace,
+      labels: { [TENANT_LABEL]: tenant.name },
+    },
+    spec: {
+      description: `Virtual cluster of ${tenant.displayName}`,
+      sourceRepos: [platform.charts.vcluster.repository],
+      destinations: [{ server: IN_CLUSTER, namespace }],
+      clusterResourceWhitelist: [],
+      // What chart 0.36 makes of the values that this program writes.
+      namespaceResourceWhitelist: [
+        { group: "", kind: "ConfigMap" },
+        { group: "", kind: "Secret" },
+        { group: "", kind: "Service" },
+        { group: "", kind: "ServiceAccount" },
+        { group: "apps", kind: "Deployment" },
+        { group: "apps", kind: "StatefulSet" },
+        { group: "gateway.networking.k8s.io", kind: "TLSRoute" },
+        { group: "policy", kind: "PodDisruptionBudget" },
+        { group: "rbac.authorization.k8s.io", kind: "Role" },
+        { group: "rbac.authorization.k8s.io", kind: "RoleBinding" },
+      ],
+    },
+  };
+}
+
 function application(tenant: Tenant, platform: PlatformSettings): Application {
   const { namespace } = tenantNames(tenant, platform);
   const chart = platform.charts.vcluster;
@@ -170,12 +200,12 @@ function application(tenant: Tenant, platform: PlatformSettings): Application {
     metadata: {
       name: namespace,
       namespace: platform.argocd.namespace,
-      labels: { "tenantry.dev/tenant": tenant.name },
+      labels: { [TENANT_LABEL]: tenant.name },
       annotations: awaitAnnotations(["jsonpath={.status.health.status}=Healthy"], START_TIMEOUT),
       finalizers: [CASCADE_FINALIZER],
     },
     spec: {
-      project: PLATFORM_PROJECT,
+      project: namespace,
       source: {
         repoURL: chart.repository,
         chart: "vcluster",

@@ -37,6 +37,7 @@ export class TenantVCluster extends pulumi.ComponentResource {
     const plan = planTenantVCluster(tenant, platform);
     const namespace = new kubernetes.core.v1.Namespace(`${name}-namespace`, plan.namespace, {
       parent: this,
+      dependsOn: [...host.rails],
     });
     // The namespace takes its objects along: deleting each one first only costs time.
     const inNamespace = { parent: this, dependsOn: [namespace], deletedWith: namespace };
@@ -50,6 +51,16 @@ export class TenantVCluster extends pulumi.ComponentResource {
       ),
     ];
 
+    new kubernetes.core.v1.ServiceAccountPatch(
+      `${name}-default-service-account`,
+      plan.serviceAccount,
+      inNamespace,
+    );
+    const project = new kubernetes.apiextensions.CustomResource(`${name}-project`, plan.project, {
+      parent: this,
+      dependsOn: [...host.rails],
+    });
+
     // Beside the Application, not before it: they wait for what it brings up.
     const awaited = { ...inNamespace, ignoreChanges: ["data"] };
     const kubeconfig = new kubernetes.core.v1.Secret(
@@ -61,7 +72,7 @@ export class TenantVCluster extends pulumi.ComponentResource {
     this.application = new kubernetes.apiextensions.CustomResource(
       `${name}-application`,
       plan.application,
-      { parent: this, dependsOn: [namespace, host.project, ...guardRails] },
+      { parent: this, dependsOn: [namespace, project, ...guardRails] },
     );
 
     const { server, hostname } = tenantNames(tenant, platform);

@@ -3,7 +3,10 @@ import { isMapping, type Mapping } from "../tenants/effective-settings.ts";
 import { controlPlaneOf, type ControlPlanePods } from "../tenants/presets.ts";
 import { formatBytes, formatMillicores } from "../tenants/quantity.ts";
 import { KUBERNETES_IMAGE_TAGS, type Tenant } from "../tenants/schema.ts";
+import { CONTROL_PLANE_PRIORITY, tierPriority } from "./admission-policies.ts";
+import { ARGOCD_ROLE, ARGOCD_SERVICE_ACCOUNT, argocdRoles } from "./argocd-kinds.ts";
 import { tenantNames } from "./tenant-names.ts";
+import { vclusterRole } from "./vcluster-role.ts";
 
 /** Name of the Secret in which vCluster leaves Argo CD's credentials, in its own namespace. */
 export function argocdSecretName({ name }: Tenant): string {
@@ -91,7 +94,7 @@ export function platformValues(tenant: Tenant, platform: PlatformSettings) {
         // Without a volume the chart makes a Deployment of it.
         ...(vcluster.storage > 0 ? { persistence: { volumeClaim: volumeClaim(vcluster) } } : {}),
         ...(vcluster.replicas > 1 ? { highAvailability: { replicas: vcluster.replicas } } : {}),
-        ...scheduling({
+        scheduling: {
           ...pool.scheduling,
           ...(vcluster.replicas > 1
             ? {
@@ -105,7 +108,7 @@ export function platformValues(tenant: Tenant, platform: PlatformSettings) {
                 ],
               }
             : {}),
-        }),
+        },
       },
       ...(vcluster.replicas > 1
         ? { advanced: { podDisruptionBudget: { enabled: true, maxUnavailable: 1 } } }
@@ -115,7 +118,7 @@ export function platformValues(tenant: Tenant, platform: PlatformSettings) {
       toHost: {
         // Off by default, and then the policies that a team writes do nothing.
         networkPolicies: { enabled: true },
-        ...pool.toHost,
+        pods: { ...pool.pods, priorityClassName: tierPriority(tenant.tier) },
       },
       ...pool.fromHost,
     },
@@ -128,17 +131,20 @@ export function platformValues(tenant: Tenant, platform: PlatformSettings) {
       additionalSecrets: [
         {
           // Argo CD's credentials are a service account's token, not the admin certificate: that
-          // one is rotated under its users. The role is still to be narrowed to what Argo CD needs.
+          // one may do everything, and is rotated under its users.
           name: argocdSecretName(tenant),
           context: tenant.name,
           server: names.serverInHost,
-          serviceAccount: {
-            name: "argocd",
-            namespace: "kube-system",
-            clusterRole: "cluster-admin",
-          },
+          serviceAccount: { ...ARGOCD_SERVICE_ACCOUNT, clusterRole: ARGOCD_ROLE },
         },
       ],
+    },
+    // What Argo CD may do inside. A tenant has `manifests` beside it.
+    experimental: { deploy: { vcluster: { manifestsTemplate: argocdRoles(tenant) } } },
+    rbac: {
+      role: {
+        overwriteRules: vclusterRole(tenant.name, tenant.vcluster.values, vcluster.replicas),
+      },
     },
     telemetry: { enabled: false },
   };
@@ -157,6 +163,8 @@ function nodePool(tenant: Tenant, platform: PlatformSettings) {
   const tainted = taints.length > 0;
   return {
     scheduling: {
+      // No tenant's pods take its place when nodes are full.
+      priorityClassName: CONTROL_PLANE_PRIORITY,
       ...(labelled ? { nodeSelector: labels } : {}),
       ...(tainted
         ? {
@@ -169,15 +177,12 @@ function nodePool(tenant: Tenant, platform: PlatformSettings) {
         : {}),
     },
     fromHost: labelled ? { fromHost: { nodes: { selector: { labels } } } } : {},
-    toHost: tainted
+    pods: tainted
       ? {
-          pods: {
-            // vCluster's own notation (pkg/util/toleration): key[=value]:effect.
-            enforceTolerations: taints.map(
-              ({ key, value, effect }) =>
-                `${key}${value === undefined ? "" : `=${value}`}:${effect}`,
-            ),
-          },
+          // vCluster's own notation (pkg/util/toleration): key[=value]:effect.
+          enforceTolerations: taints.map(
+            ({ key, value, effect }) => `${key}${value === undefined ? "" : `=${value}`}:${effect}`,
+          ),
         }
       : {},
   };
@@ -195,14 +200,9 @@ function deployedEtcd(etcd: ControlPlanePods, onNodes: ReturnType<typeof nodePoo
         containerSecurityContext: restrictedContainer,
       },
       persistence: { volumeClaim: volumeClaim(etcd) },
-      ...scheduling(onNodes),
+      scheduling: onNodes,
     },
   };
-}
-
-/** The key `scheduling`, where there is something to say. */
-function scheduling<T extends object>(settings: T): { readonly scheduling?: T } {
-  return Object.keys(settings).length > 0 ? { scheduling: settings } : {};
 }
 
 interface Share {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 
-import { KUBERNETES_VERSIONS, TIER_NAMES } from "../tenants/schema.ts";
+import { IMAGE_REGISTRY, KUBERNETES_VERSIONS, TIER_NAMES } from "../tenants/schema.ts";
 import { exactObject, expected, schemaErrors, type SchemaError } from "./schema-errors.ts";
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -16,6 +16,9 @@ const url = (example: string) =>
   z
     .url({ protocol: /^https?$/, ...expected(`an http or https URL such as ${example}`) })
     .transform((value) => value.replace(/\/+$/, ""));
+
+const PORT = expected("a port between 1 and 65535");
+const port = z.int(PORT).min(1, PORT).max(65535, PORT);
 
 /** Where a Helm chart comes from. */
 const chart = (repository: string) => ({
@@ -41,6 +44,23 @@ const host = exactObject({
    * may change freely.
    */
   clusterIdentifier: text("a lasting name for the host cluster"),
+  /**
+   * Where the host's API server answers: the addresses and the port that
+   * `kubectl get endpointslices -n default -l kubernetes.io/service-name=kubernetes` lists. Control
+   * planes may connect to these, and to no other private address. Too narrow: no virtual cluster
+   * starts, where the network enforces NetworkPolicies.
+   */
+  apiServer: exactObject({
+    /** CIDR blocks: /32 for one address, or the subnet that a cloud takes them from. */
+    addresses: z
+      .array(
+        z.union([z.cidrv4(), z.cidrv6()], expected("a CIDR block such as 10.0.0.10/32")),
+        expected("a list of CIDR blocks"),
+      )
+      .min(1, expected("at least one CIDR block")),
+    /** Default: 443. */
+    port: port.default(443),
+  }),
 });
 
 const argocd = exactObject({
@@ -60,11 +80,7 @@ const virtualClusters = exactObject({
   /** Domain under which every virtual cluster has its name: <tenant>.<domain>. */
   domain: matching(DNS_NAME, "a domain such as k8s.example.com"),
   /** Port where the virtual clusters' API servers answer from outside. Default: 443. */
-  port: z
-    .int(expected("a port between 1 and 65535"))
-    .min(1, expected("a port between 1 and 65535"))
-    .max(65535, expected("a port between 1 and 65535"))
-    .default(443),
+  port: port.default(443),
   /**
    * Host name or IPv4 address to connect to, for clients that cannot resolve the domain. Then
    * kubeconfigs say `server: https://<address>:<port>` and `tls-server-name: <tenant>.<domain>`,
@@ -175,6 +191,17 @@ const schema = z.object({
   nodePools: z
     .record(matching(DNS_LABEL, NODE_POOL), nodePool, expected("a mapping of names to node pools"))
     .default({ shared: { labels: {}, taints: [] } }),
+  /**
+   * Image registries, or paths in them, that pods of every tenant may use: registry.example.com,
+   * docker.io/library. Without a registry in its name, an image is of docker.io. Default: none, so
+   * that only images of the registries that a tenant's file names can run.
+   */
+  imageRegistries: z
+    .array(
+      matching(IMAGE_REGISTRY, "a registry, with a path where one is meant: docker.io/library"),
+      expected("a list of registries"),
+    )
+    .default([]),
   /** How far what is promised to tenants may exceed what the nodes have. Default: not at all. */
   overcommit: overcommit.prefault({}),
   /** Services of the catalog that tenants can ask for, by name. Default: none. */

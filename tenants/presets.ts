@@ -157,7 +157,7 @@ export const DEFAULTS = {
   },
   nodePool: "shared",
   exposure: {},
-  argocd: { mode: "shared", roles: { admin: [], developer: [], viewer: [] } },
+  argocd: { mode: "shared", roles: { admin: [], developer: [], viewer: [] }, kinds: [] },
   repository: { visibility: "private", reviewers: [], protectedBranches: [] },
   services: [],
   stages: { maximum: 0, longestTimeToLive: "24h" },

@@ -82,7 +82,7 @@ const DNS_NAME =
   /^(?=.{1,253}$)(?!.*\.[0-9]+$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+$/;
 const LABEL_VALUE = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 /** A registry's host, with a port and a path where there is one. No tag, no wildcard. */
-const IMAGE_REGISTRY =
+export const IMAGE_REGISTRY =
   /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/;
 const CLOCK = /^([01][0-9]|2[0-3]):[0-5][0-9]$/;
 const GITHUB_NAME = /^[A-Za-z0-9][-A-Za-z0-9]{0,38}(\/[-A-Za-z0-9_.]{1,100})?$/;
@@ -236,6 +236,10 @@ const cidr = z
   .refine(
     (value) => Number(value.split("/")[1]) >= 8,
     expected("a block that names somebody: /8 or narrower"),
+  )
+  .refine(
+    (value) => !/^(169\.254\.|fe[89ab]|fd00:0?ec2:)/i.test(value),
+    expected("a block outside of 169.254.0.0/16 and the like: a cloud's metadata service is there"),
   );
 
 /**
@@ -450,6 +454,20 @@ export const tenantSchema = exactObject({
           example: { viewer: ["auditors"] },
         },
       ),
+      kinds: field(
+        list(
+          matching(
+            /^(?=.{1,253}\/)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+\/[A-Z][A-Za-z0-9]{0,62}$/,
+            "a kind with its API group, such as cert-manager.io/Certificate",
+          ),
+          "kinds",
+        ),
+        {
+          meaning:
+            "Kinds of custom resources that the shared Argo CD may deploy from the repository, each with its API group. Kubernetes' own kinds for namespaces and CustomResourceDefinitions need not be named.",
+          example: ["cert-manager.io/Certificate"],
+        },
+      ),
     }),
     { meaning: "The tenant's Argo CD.", example: { mode: "shared" } },
   ),
@@ -623,7 +641,6 @@ export const tenantSchema = exactObject({
     {
       meaning: "Image registries that the tenant's pods may use beside those of the platform.",
       example: ["registry.example.com/acme"],
-      withoutEffect: true,
     },
   ),
   egress: field(
@@ -632,11 +649,10 @@ export const tenantSchema = exactObject({
         to: field(cidr, {
           meaning: "Addresses, as a CIDR block of /8 or narrower.",
           example: "10.20.0.0/16",
-          withoutEffect: true,
         }),
         ports: field(
           list(whole("a port", 1, 65_535), "ports").min(1, expected("at least one port")),
-          { meaning: "TCP ports.", example: [5432], withoutEffect: true },
+          { meaning: "TCP ports.", example: [5432] },
         ),
       }),
       "allowances, each with to and ports",
@@ -644,7 +660,6 @@ export const tenantSchema = exactObject({
     {
       meaning: "Private addresses that the tenant's pods may reach. The internet is open to them.",
       example: [{ to: "10.20.0.0/16", ports: [5432] }],
-      withoutEffect: true,
     },
   ),
   vcluster: field(

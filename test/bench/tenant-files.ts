@@ -9,7 +9,7 @@ import { readTenantFiles } from "../../tenants/load.ts";
 import { TIER_NAMES } from "../../tenants/schema.ts";
 
 const { settings: platform } = parsePlatformSettings({
-  host: { clusterIdentifier: "bench" },
+  host: { clusterIdentifier: "bench", apiServer: { addresses: ["10.9.8.7/32"] } },
   argocd: { url: "https://argocd.example.com" },
   virtualClusters: {
     domain: "k8s.example.com",

@@ -40,7 +40,7 @@ export const tenant: Tenant = {
   },
   nodePool: "shared",
   exposure: {},
-  argocd: { mode: "shared", roles: { admin: [], developer: [], viewer: [] } },
+  argocd: { mode: "shared", roles: { admin: [], developer: [], viewer: [] }, kinds: [] },
   repository: { visibility: "private", reviewers: [], protectedBranches: [] },
   services: [],
   stages: { maximum: 0, longestTimeToLive: 86_400 },
@@ -51,7 +51,10 @@ export const tenant: Tenant = {
 };
 
 export const platform: PlatformSettings = {
-  host: { clusterIdentifier: "host" },
+  host: {
+    clusterIdentifier: "host",
+    apiServer: { addresses: ["10.9.8.7/32"], port: 6443 },
+  },
   argocd: { namespace: "argocd", url: "https://argocd.example.com" },
   charts: { vcluster: { repository: "https://charts.loft.sh", version: "0.36.1" } },
   virtualClusters: {
@@ -63,6 +66,7 @@ export const platform: PlatformSettings = {
   git: { url: "https://github.com", owner: "example" },
   offers: { tiers: [...TIER_NAMES], kubernetes: [...KUBERNETES_VERSIONS] },
   nodePools: { shared: { labels: {}, taints: [] } },
+  imageRegistries: ["docker.io/library"],
   overcommit: { cpu: 1, memory: 1, pods: 1 },
   services: [],
   groups: [],

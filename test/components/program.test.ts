@@ -83,7 +83,8 @@ for (const stack of ["dev", "prod"] as const) {
       before("acme-argocd-registration", "acme-argocd-project");
       before("acme-argocd-project", "acme-vcluster-application");
       before("acme-vcluster-application", "acme-vcluster-namespace");
-      before("acme-vcluster-application", "host-project");
+      before("acme-vcluster-application", "acme-vcluster-project");
+      before("acme-vcluster-namespace", "host-policy-binding-namespaces");
       for (const { name, inputs, deletedWith } of run.registrations) {
         if (JSON.stringify(inputs).includes('"namespace":"vc-acme","labels"')) {
           equal(deletedWith, "acme-vcluster-namespace", name);

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 
 import { z } from "zod";
 
-import { planHostCluster } from "../../components/host-cluster-plan.ts";
+import { PLATFORM_NETWORK_POLICIES } from "../../components/tenant-network-policies.ts";
 import { planTenantVCluster } from "../../components/tenant-vcluster-plan.ts";
 import { platformValues } from "../../components/vcluster-values.ts";
 import { platform, tenant } from "./fixtures.ts";
@@ -24,6 +24,9 @@ describe("planTenantVCluster", () => {
       secrets: "208", // 200 + 8
       "services.nodeports": "0",
       "services.loadbalancers": "0",
+      "count/networkpolicies.networking.k8s.io": "56", // 50 + 6
+      "count/ingresses.networking.k8s.io": "50",
+      "count/poddisruptionbudgets.policy": "50",
     });
   });
 
@@ -99,16 +102,33 @@ describe("planTenantVCluster", () => {
     equal(metadata.annotations["tenantry.dev/owner-team"], team);
   });
 
-  it("lets in the namespace itself, and Argo CD and the gateway to the API only", () => {
-    const { namespace, api } = plan.networkPolicies;
-    deepEqual(namespace.spec.ingress, [{ from: [{ podSelector: {} }] }]);
-    deepEqual(
-      api.spec.ingress.flatMap(({ from }) =>
-        from.map(({ namespaceSelector }) => Object.values(namespaceSelector.matchLabels)[0]),
-      ),
-      ["argocd", "gateway-system"],
+  it("denies by default, and keeps as many policies as its quota leaves room for", () => {
+    const policies = Object.entries(plan.networkPolicies);
+    deepEqual(plan.networkPolicies["default-deny"].spec, {
+      policyTypes: ["Ingress", "Egress"],
+      podSelector: {},
+    });
+    equal(policies.length, PLATFORM_NETWORK_POLICIES);
+    for (const [name, { metadata }] of policies) equal(metadata.name, name);
+  });
+
+  it("lets pods out to the declared addresses, by TCP", () => {
+    const { networkPolicies, namespace } = planTenantVCluster(
+      { ...tenant, egress: [{ to: "10.20.0.0/16", ports: [5432, 5433] }] },
+      platform,
     );
-    deepEqual(api.spec.ingress[0]?.ports, [{ protocol: "TCP", port: 8443 }]);
+    deepEqual(networkPolicies.internet.spec.egress.at(-1), {
+      ports: [
+        { protocol: "TCP", port: 5432 },
+        { protocol: "TCP", port: 5433 },
+      ],
+      to: [{ ipBlock: { cidr: "10.20.0.0/16" } }],
+    });
+    // The admission policy for a team's own policies reads this.
+    equal(
+      namespace.metadata.annotations["tenantry.dev/egress"],
+      "10.20.0.0/16 5432,10.20.0.0/16 5433",
+    );
   });
 
   it("waits for the Secrets under the names by which vCluster fills them", () => {
@@ -122,10 +142,9 @@ describe("planTenantVCluster", () => {
 
   it("makes an Application that the platform's AppProject lets through", () => {
     const { spec } = plan.application;
-    const { project } = planHostCluster(platform);
+    const { project } = plan;
     equal(spec.project, project.metadata.name);
     ok(project.spec.sourceRepos.includes(spec.source.repoURL));
-    deepEqual(project.spec.destinations, [{ server: spec.destination.server, namespace: "vc-*" }]);
-    ok(spec.destination.namespace.startsWith("vc-"));
+    deepEqual(project.spec.destinations, [spec.destination]);
   });
 });

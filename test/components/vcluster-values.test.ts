@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { parse } from "yaml";
 import { z } from "zod";
 
+import { vclusterRole } from "../../components/vcluster-role.ts";
 import { platformValues, vclusterValues } from "../../components/vcluster-values.ts";
 import { KUBERNETES_IMAGE_TAGS, KUBERNETES_VERSIONS, TIER_NAMES } from "../../tenants/schema.ts";
 import {
@@ -118,7 +119,7 @@ describe("the values of the vCluster chart", function () {
       controlPlane.statefulSet,
       controlPlane.backingStore?.etcd.deploy.statefulSet,
     ]) {
-      deepEqual(pods?.scheduling?.nodeSelector, nodeSelector);
+      deepEqual(pods?.scheduling.nodeSelector, nodeSelector);
       deepEqual(pods.scheduling.tolerations, [
         {
           key: "example.com/pool",
@@ -130,7 +131,7 @@ describe("the values of the vCluster chart", function () {
       ]);
     }
     deepEqual(sync.fromHost, { nodes: { selector: { labels: nodeSelector } } });
-    deepEqual(sync.toHost.pods?.enforceTolerations, [
+    deepEqual(sync.toHost.pods.enforceTolerations, [
       "example.com/pool=dedicated:NoSchedule",
       "example.com/spot:NoExecute",
     ]);
@@ -149,10 +150,48 @@ describe("the values of the vCluster chart", function () {
       .parse(vclusterValues({ ...tenant, vcluster: { values } }, platform));
     deepEqual(merged.sync.toHost, {
       networkPolicies: { enabled: true },
+      pods: { priorityClassName: "tenantry-small" },
       ingresses: { enabled: true },
     });
     deepEqual(merged.controlPlane.proxy, { extraSANs: ["x"] });
     ok("tlsRoute" in merged.controlPlane);
+  });
+});
+
+describe("vclusterRole", () => {
+  const rules = (values: object, replicas = 1) =>
+    vclusterRole("acme", z.looseObject({}).parse(values), replicas).flatMap(
+      ({ apiGroups, resources, verbs }) =>
+        apiGroups.flatMap((group) =>
+          resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}.${group}`)),
+        ),
+    );
+
+  it("has no wildcard, and no word of RBAC, nodes or namespaces", () => {
+    for (const rule of rules({}, 3)) {
+      match(rule, /^[a-z]+ [a-z/]+\.[a-z.0-9]*$/);
+      ok(
+        !/ (roles|rolebindings|serviceaccounts|nodes|namespaces|resourcequotas)\b/.test(rule),
+        rule,
+      );
+    }
+  });
+
+  it("grows by what the tenant's file syncs, and by replicas that need a leader", () => {
+    const extra = (values: object, replicas?: number) =>
+      rules(values, replicas).filter((rule) => !rules({}).includes(rule));
+    deepEqual(extra({ sync: { toHost: { ingresses: { enabled: false } } } }), []);
+    ok(
+      extra({ sync: { toHost: { ingresses: { enabled: true } } } }).includes(
+        "create ingresses.networking.k8s.io",
+      ),
+    );
+    ok(
+      extra({ sync: { toHost: { podDisruptionBudgets: { enabled: true } } } }).includes(
+        "create poddisruptionbudgets.policy",
+      ),
+    );
+    ok(extra({}, 3).includes("create leases.coordination.k8s.io"));
   });
 });
 

@@ -12,7 +12,7 @@ import {
 } from "../../platform/settings.ts";
 
 const minimal = {
-  host: { clusterIdentifier: "one" },
+  host: { clusterIdentifier: "one", apiServer: { addresses: ["10.9.8.7/32"] } },
   argocd: { url: "https://argocd.example.com/" },
   virtualClusters: {
     domain: "k8s.example.com",
@@ -25,12 +25,14 @@ describe("platform settings", () => {
   it("fill in the defaults", () => {
     deepEqual(parsePlatformSettings(minimal).settings, {
       ...minimal,
+      host: { clusterIdentifier: "one", apiServer: { addresses: ["10.9.8.7/32"], port: 443 } },
       argocd: { namespace: "argocd", url: "https://argocd.example.com" },
       charts: { vcluster: { repository: "https://charts.loft.sh", version: "0.36.1" } },
       virtualClusters: { ...minimal.virtualClusters, port: 443 },
       git: { owner: "example", url: "https://github.com" },
       offers: { tiers: ["small", "standard", "critical"], kubernetes: ["1.34", "1.35", "1.36"] },
       nodePools: { shared: { labels: {}, taints: [] } },
+      imageRegistries: [],
       overcommit: { cpu: 1, memory: 1, pods: 1 },
       services: [],
       groups: [],
@@ -53,6 +55,7 @@ describe("platform settings", () => {
       }).faults.map(({ path, message }) => `tenantry:${path.join(".")}: ${message}`),
       [
         "tenantry:host.clusterIdentifier: missing: expected a lasting name for the host cluster",
+        "tenantry:host.apiServer: missing: expected a mapping with addresses, port",
         "tenantry:host.contxt: unknown key, did you mean context?",
         'tenantry:argocd.url: expected an http or https URL such as https://argocd.example.com, got "argocd.example.com"',
         'tenantry:argocd.install.version: expected an exact chart version such as 1.2.3, got "10.x"',
@@ -82,7 +85,7 @@ describe("platform settings", () => {
     ok(error instanceof PlatformSettingsError);
     // Pulumi prints such an error without a stack trace.
     ok(pulumi.RunError.isInstance(error));
-    equal(error.faults.length, 5);
+    equal(error.faults.length, 6);
     match(error.message, /tenantry:gitArgocdToken: missing: expected a secret/);
   });
 

@@ -127,7 +127,7 @@ const base: Mapping = {
   },
   nodePool: "shared",
   exposure: {},
-  argocd: { mode: "shared", roles: { admin: [], developer: [], viewer: [] } },
+  argocd: { mode: "shared", roles: { admin: [], developer: [], viewer: [] }, kinds: [] },
   repository: { visibility: "private", reviewers: [], protectedBranches: [] },
   services: [],
   stages: { maximum: 0, longestTimeToLive: 86_400 },

@@ -83,6 +83,7 @@ const contents = fc
       argocd: some({
         mode: fc.constantFrom("shared", "dedicated"),
         roles: some({ admin: set(text), developer: set(text), viewer: set(text) }),
+        kinds: set(fc.constantFrom("cert-manager.io/Certificate", "x.y/Z")),
       }),
       repository: some({
         visibility: fc.constantFrom("private", "internal", "public"),
