@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { capacityCommand } from "./commands/capacity.ts";
 import { checkCommand } from "./commands/check.ts";
+import { conformanceCommand } from "./commands/conformance.ts";
 import { devCommand } from "./commands/dev.ts";
 import { envCommand } from "./commands/env.ts";
 import { kubeconfigCommand } from "./commands/kubeconfig.ts";
@@ -27,6 +28,7 @@ for (const command of [
   capacityCommand(),
   kubeconfigCommand(),
   residueCommand(),
+  conformanceCommand(),
 ]) {
   inherit(command, program);
   program.addCommand(command);

@@ -52,8 +52,17 @@ export const PRIVATE_BLOCKS = {
     "224.0.0.0/4",
     "240.0.0.0/4",
   ],
-  // 64:ff9b::/96 leads to IPv4 addresses, private ones among them.
-  ipv6: ["::/127", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"],
+  // 64:ff9b:…, and 2002::/16 too, lead to IPv4 addresses, private ones among them.
+  ipv6: [
+    "::/127",
+    "64:ff9b::/96",
+    "64:ff9b:1::/48",
+    "2002::/16",
+    "fc00::/7",
+    "fe80::/10",
+    "fec0::/10",
+    "ff00::/8",
+  ],
 } as const;
 
 interface Resources {

@@ -1,6 +1,7 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Command } from "commander";
 import type { PlatformSettings } from "../../platform/settings.ts";
+import { restUrl } from "../git-service.ts";
 import type { HostObject } from "../host-objects.ts";
 import { printJson, printTable, Refusal } from "../output.ts";
 import type { StateResource } from "../selected-stack.ts";
@@ -77,12 +78,6 @@ async function onHostCluster(
       .map(({ metadata }): Residue => ({ where: "Argo CD", kind, name: metadata.name })),
   );
   return (await Promise.all([...host, ...argocd])).flat();
-}
-
-/** The base of a GitHub's REST API: github.com has a host for it, an Enterprise Server a path. */
-function restUrl({ url, apiUrl }: PlatformSettings["git"]): string {
-  if (apiUrl !== undefined) return apiUrl;
-  return url === "https://github.com" ? "https://api.github.com" : `${url}/api/v3`;
 }
 
 async function inGitService(

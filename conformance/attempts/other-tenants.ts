@@ -1,0 +1,300 @@
+import { z } from "zod";
+
+import { refusingLayer, type Answer, type Attempt } from "../attempt.ts";
+import type { Ground } from "../ground.ts";
+import { KubernetesApi } from "../kubernetes-api.ts";
+import { byPolicy, hostPath, networkPath } from "./pods.ts";
+
+const area = "other tenants";
+const byRole = { expected: "RBAC", rail: "Role of the virtual cluster" } as const;
+const byNetworkPolicies = byPolicy("network-policies", "policy network-policies");
+const NamedList = z.object({
+  items: z.array(z.object({ metadata: z.object({ name: z.string() }) })),
+});
+
+/** Ways to other tenants and to the platform. */
+export function otherTenantAttempts({ other, field, tenant: { namespace } }: Ground): Attempt[] {
+  // Where there is no other tenant, there is the platform.
+  const target = other?.namespace ?? "kube-system";
+  const argocd = field.settings.argocd.namespace;
+  const asControlPlane = (
+    id: string,
+    what: string,
+    path: string,
+    method: "GET" | "POST" | "DELETE" = "GET",
+    body?: unknown,
+  ): Attempt => ({
+    area,
+    id,
+    what: `a control plane that was taken over, to ${what}`,
+    ...byRole,
+    run: async (ground) =>
+      await ground.ask(ground.controlPlane, {
+        path: method === "GET" ? path : `${path}?dryRun=All`,
+        method,
+        ...(body === undefined ? {} : { body }),
+      }),
+  });
+  const policy = (id: string, what: string, egress: readonly unknown[]): Attempt => ({
+    area,
+    id,
+    what: `a NetworkPolicy that opens ${what}`,
+    ...byNetworkPolicies,
+    run: async (ground) =>
+      await ground.sync(
+        "NetworkPolicy",
+        networkPath(ground.scratch, "networkpolicies"),
+        { metadata: { name: id }, spec: { podSelector: {}, policyTypes: ["Egress"], egress } },
+        id,
+      ),
+  });
+  return [
+    ...(other === undefined
+      ? []
+      : ([
+          {
+            area,
+            id: "other-api-certificate",
+            what: "its administrator's certificate on another tenant's API server",
+            expected: "authentication",
+            run: async ({ tenant }) =>
+              await refusedBy(
+                (await KubernetesApi.fromText(other.kubeconfig)).withUserOf(tenant.kubeconfig),
+              ),
+          },
+          {
+            area,
+            id: "other-api-token",
+            what: "a token of its own on another tenant's API server",
+            expected: "authentication",
+            run: async (ground) =>
+              await refusedBy(
+                (await KubernetesApi.fromText(other.kubeconfig)).withToken(await ownToken(ground)),
+              ),
+          },
+          {
+            area,
+            id: "other-namespace-inside",
+            what: "another tenant's namespace in its own API server",
+            expected: "API server",
+            run: async (ground) =>
+              await ground.ask(ground.inside, {
+                path: `/api/v1/namespaces/${other.namespace}`,
+              }),
+          },
+        ] satisfies Attempt[])),
+    {
+      area,
+      id: "host-api-certificate",
+      what: "its administrator's certificate on the host's API server",
+      expected: "authentication",
+      run: async ({ tenant, host }) => await refusedBy(host.withUserOf(tenant.kubeconfig)),
+    },
+    {
+      area,
+      id: "host-api-token",
+      what: "a token of its own on the host's API server",
+      expected: "authentication",
+      run: async (ground) => await refusedBy(ground.host.withToken(await ownToken(ground))),
+    },
+    {
+      area,
+      id: "other-nodes",
+      what: "to see nodes that no pod of its own runs on",
+      expected: "vCluster",
+      run: async (ground): Promise<Answer> => {
+        const Pods = z.object({
+          items: z.array(z.object({ spec: z.object({ nodeName: z.string().optional() }) })),
+        });
+        const [nodes, pods] = await Promise.all([
+          ground.inside.get(NamedList, { path: "/api/v1/nodes" }),
+          ground.host.get(Pods, { path: hostPath(ground, "pods") }),
+        ]);
+        const own = new Set(pods.items.map(({ spec }) => spec.nodeName));
+        const foreign = nodes.items
+          .map(({ metadata }) => metadata.name)
+          .filter((name) => !own.has(name));
+        return foreign.length > 0
+          ? { by: "nobody", text: `it sees ${foreign.join(", ")}` }
+          : { by: "vCluster", text: `it sees ${nodes.items.length} nodes, all of its own pods` };
+      },
+    },
+    {
+      area,
+      id: "host-secret",
+      what: "a pod with a Secret of the host's namespace, by its name",
+      expected: "vCluster",
+      run: async (ground): Promise<Answer> => {
+        const { tenant } = ground;
+        const pod = ground.pod("host-secret");
+        pod.spec["volumes"] = [
+          { name: "host", secret: { secretName: `vc-${tenant.name}`, optional: true } },
+        ];
+        const answer = await ground.sync(
+          "Pod",
+          `/api/v1/namespaces/${ground.scratch}/pods`,
+          pod,
+          "host-secret",
+        );
+        if (answer.by !== "nobody") return answer;
+        const { spec } = await ground.copy("host-secret");
+        const names = spec.volumes.flatMap(({ secret }) => secret?.secretName ?? []);
+        return names.includes(`vc-${tenant.name}`)
+          ? { by: "nobody", text: `the pod on the host mounts ${names.join(", ")}` }
+          : { by: "vCluster", text: `the pod on the host mounts ${names.join(", ")} instead` };
+      },
+    },
+    asControlPlane(
+      "other-secrets",
+      "read Secrets of another namespace",
+      `/api/v1/namespaces/${target}/secrets`,
+    ),
+    asControlPlane(
+      "other-pods",
+      "see pods of another namespace",
+      `/api/v1/namespaces/${target}/pods`,
+    ),
+    asControlPlane(
+      "other-services",
+      "see Services of another namespace",
+      `/api/v1/namespaces/${target}/services`,
+    ),
+    asControlPlane(
+      "other-pod",
+      "run a pod in another namespace",
+      `/api/v1/namespaces/${target}/pods`,
+      "POST",
+      {
+        metadata: { name: "conformance" },
+        spec: { containers: [{ name: "main", image: "main" }] },
+      },
+    ),
+    asControlPlane(
+      "other-exec",
+      "open a shell in another namespace",
+      `/api/v1/namespaces/${target}/pods/any/exec`,
+      "POST",
+    ),
+    asControlPlane(
+      "other-token",
+      "make a token of another namespace's service account",
+      `/api/v1/namespaces/${target}/serviceaccounts/default/token`,
+      "POST",
+      { spec: {} },
+    ),
+    asControlPlane(
+      "other-namespace",
+      "delete another namespace",
+      `/api/v1/namespaces/${target}`,
+      "DELETE",
+    ),
+    asControlPlane("all-namespaces", "list the host's namespaces", "/api/v1/namespaces"),
+    asControlPlane("all-nodes", "list the host's nodes", "/api/v1/nodes"),
+    asControlPlane("all-secrets", "list the host's Secrets", "/api/v1/secrets"),
+    asControlPlane("all-volumes", "list the host's volumes", "/api/v1/persistentvolumes"),
+    asControlPlane(
+      "argocd-secrets",
+      "read Argo CD's Secrets",
+      `/api/v1/namespaces/${argocd}/secrets`,
+    ),
+    asControlPlane(
+      "argocd-application",
+      "make an Application of its own",
+      `/apis/argoproj.io/v1alpha1/namespaces/${argocd}/applications`,
+      "POST",
+      {
+        apiVersion: "argoproj.io/v1alpha1",
+        kind: "Application",
+        metadata: { name: "conformance" },
+        spec: { project: "default", destination: {} },
+      },
+    ),
+    asControlPlane(
+      "gateway-route",
+      "take over another tenant's host name",
+      `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/tlsroutes`,
+      "POST",
+      {},
+    ),
+    {
+      area,
+      id: "workload-pods",
+      what: "a pod that was taken over, to see the pods around it on the host",
+      ...byRole,
+      run: async (ground) => await ground.ask(ground.workload, { path: hostPath(ground, "pods") }),
+    },
+    {
+      area,
+      id: "workload-secrets",
+      what: "a pod that was taken over, to read the control plane's Secrets",
+      ...byRole,
+      run: async (ground) =>
+        await ground.ask(ground.workload, { path: hostPath(ground, "secrets") }),
+    },
+    policy("egress-everywhere", "egress to everything", [{}]),
+    policy("egress-internet-and-more", "egress to the internet with all that is private", [
+      { to: [{ ipBlock: { cidr: "0.0.0.0/0" } }] },
+    ]),
+    policy("egress-metadata", "egress to the cloud's metadata service", [
+      { to: [{ ipBlock: { cidr: "169.254.169.254/32" } }] },
+    ]),
+    policy("egress-private", "egress to a private network", [
+      { to: [{ ipBlock: { cidr: "10.0.0.0/16" } }] },
+    ]),
+    policy(
+      "egress-beside-exception",
+      "egress to more than half the internet but not the private half",
+      [{ to: [{ ipBlock: { cidr: "128.0.0.0/1", except: ["172.16.0.0/12"] } }] }],
+    ),
+    {
+      area,
+      id: "policy-of-control-plane",
+      what: "a control plane that was taken over, to open its own pods by a NetworkPolicy",
+      ...byNetworkPolicies,
+      run: async (ground) =>
+        await ground.dryRun(
+          ground.controlPlane,
+          networkPath(ground.tenant.namespace, "networkpolicies"),
+          {
+            metadata: { name: ground.scratch },
+            spec: { podSelector: {}, policyTypes: ["Ingress"], ingress: [{}] },
+          },
+        ),
+    },
+    {
+      area,
+      id: "service-external-name",
+      what: "a Service that is another name for a Service of others",
+      ...byPolicy("services", "policy services"),
+      run: async (ground) =>
+        await ground.dryRun(ground.controlPlane, hostPath(ground, "services"), {
+          metadata: { name: "conformance-external-name" },
+          spec: { type: "ExternalName", externalName: `kubernetes.default.svc` },
+        }),
+    },
+  ];
+}
+
+/** A token that the tenant makes of a service account inside. */
+async function ownToken(ground: Ground): Promise<string> {
+  const Token = z.object({ status: z.object({ token: z.string() }) });
+  const { status } = await ground.inside.get(Token, {
+    method: "POST",
+    path: "/api/v1/namespaces/default/serviceaccounts/default/token",
+    body: { spec: { expirationSeconds: 600 } },
+  });
+  return status.token;
+}
+
+/** Asks with credentials that are for another API server. */
+async function refusedBy(opened: Promise<KubernetesApi>): Promise<Answer> {
+  const api = await opened;
+  try {
+    const { status, message } = await api.ask({ path: "/api/v1/namespaces" });
+    return message === ""
+      ? { by: "nobody", text: `${status}` }
+      : { by: refusingLayer(status, message), text: `${status} ${message}` };
+  } finally {
+    api.close();
+  }
+}
