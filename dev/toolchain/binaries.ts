@@ -346,6 +346,24 @@ export const parts = [
   },
 ] as const satisfies readonly Part[];
 
+/** What only tests run: obtained where it is asked for by name, never for the platform itself. */
+export const testParts = [
+  {
+    // Computes from manifests which connections network policies allow.
+    name: "netpol-analyzer",
+    version: "1.3.1",
+    builds: [
+      {
+        binary: "netpol-analyzer",
+        group: "netpol-analyzer",
+        module: { path: "github.com/np-guard/netpol-analyzer", version: "v1.3.1" },
+        package: "github.com/np-guard/netpol-analyzer/cmd/netpolicy",
+      },
+    ],
+    buildSeconds: 80,
+  },
+] as const satisfies readonly Part[];
+
 /** Manifests and charts that the dev platform serves or applies. */
 export const assets = [
   {
@@ -374,6 +392,9 @@ export const assets = [
 
 /** The name of a binary: the file name in the toolchain's `bin` folder. */
 export type BinaryName = (typeof parts)[number]["builds"][number]["binary"];
+
+/** The name of a binary that only tests run. */
+export type TestBinaryName = (typeof testParts)[number]["builds"][number]["binary"];
 
 /** The name of an asset: of its folder; a chart's is the packed file. */
 export type AssetName = (typeof assets)[number]["name"];

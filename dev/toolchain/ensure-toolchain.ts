@@ -4,8 +4,15 @@ import { delimiter, join } from "node:path";
 
 import { copyFiles, packChart } from "./asset-files.ts";
 import { partOnPath } from "./binary-on-path.ts";
-import type { Architecture, Asset, AssetName, BinaryName, Part } from "./binaries.ts";
-import { assets as allAssets, parts as allParts } from "./binaries.ts";
+import type {
+  Architecture,
+  Asset,
+  AssetName,
+  BinaryName,
+  Part,
+  TestBinaryName,
+} from "./binaries.ts";
+import { assets as allAssets, parts as allParts, testParts } from "./binaries.ts";
 import { download, downloadAddress, DownloadUnavailable, reachableHosts } from "./download.ts";
 import { goBuild, goBuildArguments, groupHash, moduleFolder } from "./go-build.ts";
 import { preflight } from "./preflight.ts";
@@ -54,17 +61,19 @@ export function toolchainEnvironment(
 }
 
 /**
- * Provides the dev platform's binaries (all, or those named) and assets: each from PATH, else from
- * its official download, else built from its pinned module, and kept in the cache. Throws
+ * Provides the dev platform's binaries (or those named, a test's too) and assets: each from PATH,
+ * else from its official download, else built from its pinned module, and kept in the cache. Throws
  * ToolchainError; with `signal` aborted, the signal's reason.
  */
-export async function ensureToolchain<Name extends BinaryName = BinaryName>(
+export async function ensureToolchain<Name extends BinaryName | TestBinaryName = BinaryName>(
   options: EnsureOptions & { readonly names?: readonly Name[] } = {},
 ): Promise<Toolchain<Name>> {
   const names: readonly string[] | undefined = options.names;
-  const parts = allParts.filter(
-    ({ builds }) => !names || builds.some(({ binary }) => names.includes(binary)),
-  );
+  const parts: readonly Part[] = names
+    ? [...allParts, ...testParts].filter(({ builds }) =>
+        builds.some(({ binary }) => names.includes(binary)),
+      )
+    : allParts;
   const modules = join(import.meta.dirname, "modules");
   const toolchain = await ensureDefinition({ parts, assets: allAssets, modules }, options);
   const { binaries, assets } = toolchain;

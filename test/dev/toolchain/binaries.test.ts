@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Part } from "../../../dev/toolchain/binaries.ts";
-import { assets, parts } from "../../../dev/toolchain/binaries.ts";
+import { assets, parts, testParts } from "../../../dev/toolchain/binaries.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 const modules = join(root, "dev", "toolchain", "modules");
@@ -12,6 +12,8 @@ const pins = (group: string, path: string, version: string) =>
   goMod(group)
     .split("\n")
     .some((line) => line.replace(/^require |\s*\/\/.*$/g, "").trim() === `${path} ${version}`);
+
+const allParts: readonly Part[] = [...parts, ...testParts];
 
 describe("binaries", () => {
   it("runs each Pulumi provider in the very release of its SDK", () => {
@@ -31,7 +33,7 @@ describe("binaries", () => {
     }
   });
 
-  for (const part of parts as readonly Part[]) {
+  for (const part of allParts) {
     for (const build of part.builds) {
       it(`builds ${build.binary} from what its module group pins`, () => {
         assert.ok(existsSync(join(modules, build.group, "go.mod")), "no such module group");
@@ -52,7 +54,7 @@ describe("binaries", () => {
   }
 
   it("verifies every download", () => {
-    for (const part of parts as readonly Part[]) {
+    for (const part of allParts) {
       for (const architecture of ["amd64", "arm64"] as const) {
         const release = part.download?.(architecture);
         if (release === undefined) continue;
