@@ -19,14 +19,14 @@ const Peer = z.looseObject({
   ipBlock: z.object({ cidr: z.string(), except: z.array(z.string()).default([]) }).optional(),
 });
 type Peer = z.infer<typeof Peer>;
+const Rules = z
+  .array(z.looseObject({ from: z.array(Peer).optional(), to: z.array(Peer).optional() }))
+  .default([]);
 const NetworkPolicy = z.object({
   apiVersion: z.literal("networking.k8s.io/v1"),
   kind: z.literal("NetworkPolicy"),
   metadata: InNamespace,
-  spec: z.looseObject({
-    ingress: z.array(z.looseObject({ from: z.array(Peer).optional() })).optional(),
-    egress: z.array(z.looseObject({ to: z.array(Peer).optional() })).optional(),
-  }),
+  spec: z.looseObject({ ingress: Rules, egress: Rules }),
 });
 const NetworkObject = z.discriminatedUnion("kind", [
   z.object({
@@ -181,23 +181,19 @@ function withPeers(
   change: (peer: Peer) => Peer[],
 ): NetworkObject[] {
   // Without a peer left, a rule would be about everybody.
-  const changed = (peers: readonly Peer[]) => {
-    const left = peers.flatMap(change);
-    return peers.length > 0 && left.length === 0 ? undefined : left;
-  };
+  const changed = (rules: z.infer<typeof Rules>, side: "from" | "to") =>
+    rules.flatMap((rule) => {
+      const peers = rule[side] ?? [];
+      const left = peers.flatMap(change);
+      return peers.length > 0 && left.length === 0 ? [] : [{ ...rule, [side]: left }];
+    });
   return objects.map((object) => {
     if (object.kind !== "NetworkPolicy") return object;
-    const { ingress = [], egress = [] } = object.spec;
+    const { ingress, egress } = object.spec;
     const spec = {
       ...object.spec,
-      ingress: ingress.flatMap(({ from = [], ...rule }) => {
-        const peers = changed(from);
-        return peers === undefined ? [] : [{ ...rule, from: peers }];
-      }),
-      egress: egress.flatMap(({ to = [], ...rule }) => {
-        const peers = changed(to);
-        return peers === undefined ? [] : [{ ...rule, to: peers }];
-      }),
+      ingress: changed(ingress, "from"),
+      egress: changed(egress, "to"),
     };
     return { ...object, spec };
   });
