@@ -215,12 +215,13 @@ export class Ground {
     return this.labels[NODE_POOL_LABEL] ?? "";
   }
 
-  /** What the tenant has of a resource of its quota, and what of it is taken. */
+  /** What the tenant has of a resource of its quota, and what of it is taken. Without a quota: nothing. */
   async quota(resource: string): Promise<{ readonly hard: string; readonly used: string }> {
-    const { status } = await this.host.get(Quota, {
+    const { status, body } = await this.host.ask({
       path: `/api/v1/namespaces/${this.tenant.namespace}/resourcequotas/tenant`,
     });
-    return { hard: status.hard[resource] ?? "0", used: status.used[resource] ?? "0" };
+    const { hard, used } = status === 404 ? { hard: {}, used: {} } : Quota.parse(body).status;
+    return { hard: hard[resource] ?? "0", used: used[resource] ?? "0" };
   }
 
   /** A pod that breaks nothing, for inside. */

@@ -94,7 +94,10 @@ function argocdConfigMap(name: string, data: Record<string, string> = {}): Manif
   };
 }
 
-function node(name: string, address: string): Manifest {
+/** Label and taint of the nodes of the node pool `dedicated` (Pulumi.dev.yaml). */
+const DEDICATED = { key: "tenantry.dev/pool", value: "dedicated" };
+
+function node(name: string, address: string, isDedicated = false): Manifest {
   const resources = { cpu: "32", memory: "128Gi", pods: "250", "ephemeral-storage": "200Gi" };
   const addresses = [
     { type: "InternalIP", address },
@@ -111,8 +114,10 @@ function node(name: string, address: string): Manifest {
         "kubernetes.io/arch": "amd64",
         "kubernetes.io/role": "agent",
         type: "kwok",
+        ...(isDedicated ? { [DEDICATED.key]: DEDICATED.value } : {}),
       },
     },
+    ...(isDedicated ? { spec: { taints: [{ ...DEDICATED, effect: "NoSchedule" }] } } : {}),
     status: { allocatable: resources, capacity: resources, addresses },
   };
 }
@@ -129,6 +134,7 @@ function hostManifests(): Manifest[] {
     namespace("gateway"),
     node("node-1", "10.100.0.11"),
     node("node-2", "10.100.0.12"),
+    node("node-3", "10.100.0.13", true),
     {
       apiVersion: "storage.k8s.io/v1",
       kind: "StorageClass",
