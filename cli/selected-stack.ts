@@ -26,6 +26,8 @@ const State = z.object({
   }),
 });
 
+const Kubeconfigs = z.object({ kubeconfigs: z.record(z.string(), z.string()).default({}) });
+
 /** A resource in a stack's state. */
 export interface StateResource {
   readonly urn: string;
@@ -85,8 +87,13 @@ export class SelectedStack {
   /** The kubeconfigs by tenant: secrets. */
   async kubeconfigs(): Promise<Record<string, string>> {
     const output = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
-    return z.object({ kubeconfigs: z.record(z.string(), z.string()).default({}) }).parse(output)
-      .kubeconfigs;
+    return Kubeconfigs.parse(output).kubeconfigs;
+  }
+
+  /** What `tenants` and `kubeconfigs` give, at the price of one. */
+  async outputs() {
+    const output = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
+    return { ...StackOutputs.parse(output), ...Kubeconfigs.parse(output) };
   }
 
   async resources(): Promise<readonly StateResource[]> {

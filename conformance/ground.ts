@@ -61,6 +61,8 @@ export const HostPod = Labelled.extend({
 });
 export type HostPod = z.output<typeof HostPod>;
 const Pods = z.object({ items: z.array(HostPod) });
+const Copies = z.object({ items: z.array(Labelled) });
+type Copy = z.output<typeof Labelled>;
 const Events = z.object({
   items: z.array(
     z.object({
@@ -114,12 +116,9 @@ export class Ground {
   readonly image: string;
   /** A pod of the tenant's on the host. */
   readonly hostPod: HostPod;
-  #seen: { readonly pods: readonly HostPod[]; readonly events: z.output<typeof Events>["items"] } =
-    {
-      pods: [],
-      events: [],
-    };
+  #seen: Seen = { pods: [], copies: new Map(), events: [] };
   #looking: Promise<void> | undefined;
+  readonly #made = new Map<string, Promise<void>>();
 
   private constructor(
     field: Field,
@@ -194,6 +193,15 @@ export class Ground {
     });
   }
 
+  /** Makes the namespace inside that everything else goes into. */
+  async prepare(): Promise<void> {
+    await this.inside.get(z.unknown(), {
+      method: "POST",
+      path: "/api/v1/namespaces",
+      body: { metadata: { name: this.scratch, labels: RUN_LABELS } },
+    });
+  }
+
   get server(): string {
     return this.tenant.serverInHost;
   }
@@ -202,9 +210,16 @@ export class Ground {
     return this.tenant.cloneUrl;
   }
 
-  /** Branch of the tenant's repository with what the run's Applications deploy. */
+  /** Branch of the tenant's repository for what the run's Applications deploy. */
   get branch(): string {
     return this.scratch;
+  }
+
+  /** Makes something that several attempts need, for the first that asks for it. */
+  async once(what: string, make: () => Promise<void>): Promise<void> {
+    const made = this.#made.get(what) ?? make();
+    this.#made.set(what, made);
+    await made;
   }
 
   get isolation(): string {
@@ -305,10 +320,10 @@ export class Ground {
     return await this.awaited(`${kind} in ${this.scratch} reaching the host`, () => {
       const refused = this.refused(kind, isMeant);
       if (refused !== undefined) return refused;
-      const pod = this.#seen.pods.find((candidate) => isMeant(insideName(candidate)));
-      return kind === "Pod" && pod !== undefined
-        ? ({ by: "nobody", text: `runs on the host as ${pod.metadata.name}` } as const)
-        : undefined;
+      const copy = this.#seen.copies.get(kind)?.find((object) => isMeant(insideName(object)));
+      return copy === undefined
+        ? undefined
+        : ({ by: "nobody", text: `on the host as ${copy.metadata.name}` } as const);
     });
   }
 
@@ -355,19 +370,37 @@ export class Ground {
 
   /** One look at both sides, for all attempts that wait. */
   async #look(): Promise<void> {
-    const [{ items: pods }, { items: events }] = await Promise.all([
-      this.host.get(Pods, {
-        path: `/api/v1/namespaces/${this.tenant.namespace}/pods?${labelQuery({ "vcluster.loft.sh/namespace": this.scratch })}`,
-      }),
-      this.inside.get(Events, { path: `/api/v1/namespaces/${this.scratch}/events` }),
+    const namespace = `namespaces/${this.tenant.namespace}`;
+    const selected = labelQuery({ "vcluster.loft.sh/namespace": this.scratch });
+    const [{ items: pods }, { items: services }, { items: networkPolicies }, { items: events }] =
+      await Promise.all([
+        this.host.get(Pods, { path: `/api/v1/${namespace}/pods?${selected}` }),
+        this.host.get(Copies, { path: `/api/v1/${namespace}/services?${selected}` }),
+        this.host.get(Copies, {
+          path: `/apis/networking.k8s.io/v1/${namespace}/networkpolicies?${selected}`,
+        }),
+        this.inside.get(Events, { path: `/api/v1/namespaces/${this.scratch}/events` }),
+      ]);
+    const copies = new Map<string, readonly Copy[]>([
+      ["Pod", pods],
+      ["Service", services],
+      ["NetworkPolicy", networkPolicies],
     ]);
-    this.#seen = { pods, events };
+    this.#seen = { pods, copies, events };
   }
+}
+
+/** What was last seen on the host of what a run made inside, and of what vCluster told about it. */
+interface Seen {
+  readonly pods: readonly HostPod[];
+  /** By kind. */
+  readonly copies: ReadonlyMap<string, readonly Copy[]>;
+  readonly events: z.output<typeof Events>["items"];
 }
 
 /** The parts of a pod's spec that attempts change. */
 export type PodSpec = Record<string, unknown> & { containers: Manifest[] };
 
-function insideName({ metadata }: HostPod): string {
+function insideName({ metadata }: Copy): string {
   return metadata.annotations["vcluster.loft.sh/object-name"] ?? "";
 }

@@ -11,7 +11,7 @@ import { permittedAttempts } from "./attempts/permitted.ts";
 import { repositoryAttempts } from "./attempts/repository.ts";
 import { starvationAttempts } from "./attempts/starvation.ts";
 import { Ground, type Field, type Subject } from "./ground.ts";
-import { clean, prepare, remains } from "./preparation.ts";
+import { clean, remains } from "./clean.ts";
 
 /** What became of one attempt on one tenant. */
 export interface Result extends Omit<Attempt, "run" | "last"> {
@@ -73,7 +73,7 @@ export async function runConformance(
     // What a run that was killed has left would count against this one.
     await remove();
     field.signal.throwIfAborted();
-    await prepare(ground);
+    await ground.prepare();
     const attempts = attemptsOn(ground).filter(isWanted);
     const attempted = async (attempt: Attempt): Promise<Result> => {
       field.signal.throwIfAborted();

@@ -12,7 +12,6 @@ interface Options {
   readonly json?: true;
   readonly junit?: string;
   readonly only?: readonly string[];
-  readonly list?: true;
 }
 
 export function conformanceCommand(): Command {
@@ -61,12 +60,11 @@ async function attempted(
   const stack = new SelectedStack();
   const token = stack.environment["GITHUB_TOKEN"];
   if (token === undefined) throw new Refusal("GITHUB_TOKEN is not set: it must be the platform's");
-  const [settings, outputs, kubeconfigs] = await Promise.all([
+  const [settings, { tenants, kubeconfigs }] = await Promise.all([
     stack.settings(),
-    stack.tenants(),
-    stack.kubeconfigs(),
+    stack.outputs(),
   ]);
-  const subjects = Object.entries(outputs).map(([name, { namespace, repositoryUrl }]) => ({
+  const subjects = Object.entries(tenants).map(([name, { namespace, repositoryUrl }]) => ({
     name,
     namespace,
     kubeconfig: kubeconfigs[name] ?? "",

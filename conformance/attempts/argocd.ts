@@ -41,7 +41,7 @@ const Application = z.object({
 });
 
 /** Folders of the run's branch, each with what one attempt deploys. */
-export const FOLDERS: Readonly<Record<string, (ground: Ground) => object>> = {
+const FOLDERS: Readonly<Record<string, (ground: Ground) => object>> = {
   fine: ({ scratch }) => ({
     apiVersion: "v1",
     kind: "ConfigMap",
@@ -261,6 +261,7 @@ const PROJECT =
 
 /** Makes an Application, has it synced, and waits for what Argo CD says. */
 async function outcome(ground: Ground, id: string, spec: object): Promise<Answer> {
+  await makeBranch(ground);
   const namespace = ground.field.settings.argocd.namespace;
   const path = `/apis/argoproj.io/v1alpha1/namespaces/${namespace}/applications`;
   const name = `${ground.scratch}-${id}`;
@@ -300,5 +301,28 @@ async function outcome(ground: Ground, id: string, spec: object): Promise<Answer
       return { by: "Argo CD registration", text } as const;
     }
     return over ? ({ by: "Argo CD", text } as const) : undefined;
+  });
+}
+
+const Repository = z.object({ default_branch: z.string() });
+const Ref = z.object({ object: z.object({ sha: z.string() }) });
+
+/** Makes the run's branch, which nothing follows, and commits each folder to it. */
+export async function makeBranch(ground: Ground): Promise<void> {
+  const { repository, branch } = ground;
+  await ground.once("branch", async () => {
+    const { default_branch: main } = await repository.get(Repository, "GET", "");
+    const { object } = await repository.get(Ref, "GET", `/git/ref/heads/${main}`);
+    await repository.get(z.unknown(), "POST", "/git/refs", {
+      ref: `refs/heads/${branch}`,
+      sha: object.sha,
+    });
+    for (const [folder, manifest] of Object.entries(FOLDERS)) {
+      await repository.get(z.unknown(), "PUT", `/contents/${folder}/manifest.json`, {
+        message: `conformance: ${folder}`,
+        branch,
+        content: Buffer.from(JSON.stringify(manifest(ground))).toString("base64"),
+      });
+    }
   });
 }

@@ -6,8 +6,11 @@ import {
   tierPriority,
   TIER_LABEL,
 } from "../../components/admission-policies.ts";
+import { z } from "zod";
+
 import type { Answer, Attempt } from "../attempt.ts";
 import type { Ground } from "../ground.ts";
+import { runLabelsOf } from "../run-labels.ts";
 import { byPolicy, hostPath, networkPath, podInside, podOnHost, podsPath } from "./pods.ts";
 
 const area = "impersonation";
@@ -31,12 +34,14 @@ export function impersonationAttempts(ground: Ground): Attempt[] {
     id,
     what: `somebody who may edit the namespace on the host, to ${what}`,
     ...byNamespaces,
-    run: async ({ editor, ...rest }) =>
-      await ground.ask(editor, {
+    run: async () => {
+      await makeEditor(ground);
+      return await ground.ask(ground.editor, {
         method: "PATCH",
-        path: `/api/v1/namespaces/${rest.tenant.namespace}?dryRun=All`,
+        path: `/api/v1/namespaces/${tenant.namespace}?dryRun=All`,
         body: { metadata },
-      }),
+      });
+    },
   });
   const policies = networkPath(tenant.namespace, "networkpolicies");
   return [
@@ -216,10 +221,12 @@ export function impersonationAttempts(ground: Ground): Attempt[] {
       id: "namespace-new",
       what: "somebody who may make namespaces on the host, to make a tenant's",
       ...byNamespaces,
-      run: async ({ editor, scratch }) =>
-        await ground.dryRun(editor, "/api/v1/namespaces", {
-          metadata: { name: `x-${scratch}`, labels: { [TENANT_LABEL]: tenant.name } },
-        }),
+      run: async () => {
+        await makeEditor(ground);
+        return await ground.dryRun(ground.editor, "/api/v1/namespaces", {
+          metadata: { name: `x-${ground.scratch}`, labels: { [TENANT_LABEL]: tenant.name } },
+        });
+      },
     },
     {
       area,
@@ -255,4 +262,41 @@ export function impersonationAttempts(ground: Ground): Attempt[] {
         }),
     },
   ];
+}
+
+/** Gives the editor the right to make namespaces, and to edit the tenant's. */
+async function makeEditor(ground: Ground): Promise<void> {
+  const { host, scratch, tenant } = ground;
+  const rbac = "rbac.authorization.k8s.io";
+  const made = async (resource: string, body: object) => {
+    await host.get(z.unknown(), {
+      method: "POST",
+      path: `/apis/${rbac}/v1/${resource}`,
+      body: { metadata: { name: scratch, labels: runLabelsOf(tenant.name) }, ...body },
+    });
+  };
+  await ground.once("editor", async () => {
+    await made("clusterroles", {
+      rules: [
+        { apiGroups: [""], resources: ["namespaces"], verbs: ["create"] },
+        {
+          apiGroups: [""],
+          resources: ["namespaces"],
+          resourceNames: [tenant.namespace],
+          verbs: ["get", "patch", "update"],
+        },
+      ],
+    });
+    await made("clusterrolebindings", {
+      roleRef: { apiGroup: rbac, kind: "ClusterRole", name: scratch },
+      subjects: [{ apiGroup: rbac, kind: "User", name: scratch }],
+    });
+    // The API server's RBAC learns of it a moment later.
+    await ground.awaited("the editor's rights", async () => {
+      const { status } = await ground.editor.ask({
+        path: `/api/v1/namespaces/${tenant.namespace}`,
+      });
+      return status === 200 ? true : undefined;
+    });
+  });
 }

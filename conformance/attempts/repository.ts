@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Answer, Attempt } from "../attempt.ts";
 import type { GitAnswer } from "../git-service.ts";
 import type { Ground } from "../ground.ts";
+import { makeBranch } from "./argocd.ts";
 
 const area = "repository";
 const byGit = { expected: "Git service" } as const;
@@ -13,7 +14,7 @@ const Parents = z.object({ parents: z.array(z.object({ sha: z.string() })) });
 const Branch = z.object({ default_branch: z.string() });
 
 /** Ways to a tenant's repository, and to its history. */
-export function repositoryAttempts({ repository, argocdGitToken, field }: Ground): Attempt[] {
+export function repositoryAttempts({ repository, argocdGitToken }: Ground): Attempt[] {
   const file = {
     message: "conformance",
     content: Buffer.from("conformance").toString("base64"),
@@ -96,8 +97,10 @@ export function repositoryAttempts({ repository, argocdGitToken, field }: Ground
       id: "repository-branch",
       what: "a branch of its own in the repository",
       expected: "nobody",
-      run: async ({ branch }) =>
-        answerOf(await repository.as(field.git.token).ask("GET", `/git/ref/heads/${branch}`)),
+      run: async (ground): Promise<Answer> => {
+        await makeBranch(ground);
+        return { by: "nobody", text: `branch ${ground.branch}` };
+      },
     },
   ];
 }
