@@ -103,11 +103,9 @@ const templates: readonly Resources[] = [
   { apiGroups: ["batch"], resources: ["cronjobs", "jobs"] },
 ];
 
-const podSpec = {
-  name: "podSpec",
-  expression:
-    "object.kind == 'Pod' ? object.spec : object.kind == 'CronJob' ? object.spec.jobTemplate.spec.template.spec : object.kind == 'PodTemplate' ? object.template.spec : object.spec.template.spec",
-};
+const podSpecOf = (object: string) =>
+  `(object.kind == 'Pod' ? ${object}.spec : object.kind == 'CronJob' ? ${object}.spec.jobTemplate.spec.template.spec : object.kind == 'PodTemplate' ? ${object}.template.spec : ${object}.spec.template.spec)`;
+const podSpec = { name: "podSpec", expression: podSpecOf("object") };
 const containersOf = (spec: string) =>
   `(${spec}.containers + ${spec}.?initContainers.orValue([]) + ${spec}.?ephemeralContainers.orValue([]))`;
 const containers = { name: "containers", expression: containersOf("variables.podSpec") };
@@ -310,11 +308,16 @@ const priorities: AdmissionPolicy = {
       name: "offered",
       expression: `['${tierPriority("")}' + ${labelsOf("namespaceObject")}[?'${TIER_LABEL}'].orValue('')] + (request.userInfo.groups.exists(g, g == 'system:serviceaccounts:' + request.namespace) ? [] : ['${CONTROL_PLANE_PRIORITY}'])`,
     },
+    {
+      // A virtual cluster restarts its control plane by a change of the template, for one.
+      name: "before",
+      expression: `request.operation == 'UPDATE' ? [${podSpecOf("oldObject")}.?priorityClassName.orValue('')] : []`,
+    },
   ],
   validations: [
     {
       expression:
-        "variables.podSpec.?priorityClassName.orValue('') in variables.offered + (object.kind == 'Pod' ? [] : [''])",
+        "variables.podSpec.?priorityClassName.orValue('') in variables.offered + variables.before + (object.kind == 'Pod' ? [] : [''])",
       messageExpression:
         "'priorityClassName \"' + variables.podSpec.?priorityClassName.orValue('') + '\" is not offered here: ' + variables.offered.join(', ')",
     },

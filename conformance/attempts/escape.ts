@@ -69,10 +69,6 @@ export function escapeAttempts({ isolation }: Ground): Attempt[] {
     inside("selinux-type", "an SELinux type of its choice", (pod) => {
       security(pod, { seLinuxOptions: { type: "spc_t" } });
     }),
-    inside("proc-unmasked", "an unmasked /proc", (pod) => {
-      pod.spec["hostUsers"] = false;
-      security(pod, { procMount: "Unmasked" });
-    }),
     inside("unsafe-sysctl", "a kernel parameter of the node", (pod) => {
       pod.spec["securityContext"] = {
         ...securityContext(pod.spec),

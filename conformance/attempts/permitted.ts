@@ -75,6 +75,18 @@ export function permittedAttempts(ground: Ground): Attempt[] {
           },
         ),
     },
+    {
+      area,
+      id: "control-plane-restarted",
+      what: "its control plane to restart itself, as for new certificates",
+      expected: "nobody",
+      run: async ({ controlPlane, tenant }) =>
+        await ground.ask(controlPlane, {
+          method: "PATCH",
+          path: `/apis/apps/v1/namespaces/${tenant.namespace}/statefulsets/${tenant.name}?dryRun=All`,
+          body: { spec: { template: { metadata: { annotations: { restarted: "now" } } } } },
+        }),
+    },
     inside("namespace", "a namespace", "/api/v1/namespaces", {
       metadata: { name: `${ground.scratch}-more` },
     }),

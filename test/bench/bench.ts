@@ -1,5 +1,6 @@
 import { cpus, totalmem } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
+import { z } from "zod";
 import { printJson, printTable } from "../../cli/output.ts";
 import { ensureToolchain } from "../../dev/toolchain/ensure-toolchain.ts";
 import { Clone } from "../integration/clone.ts";
@@ -10,6 +11,9 @@ const steps = [
   "up, nothing changed",
   "up, a third tenant added",
   "up, the third tenant removed",
+  "the guard rails of a tenant, applied by kubectl",
+  "100 pods admitted to a namespace without guard rails",
+  "100 pods admitted to a tenant's namespace",
   "down",
   "1,000 tenant files read, checked and compiled",
 ] as const;
@@ -41,6 +45,14 @@ const thirdTenant = [
   "",
 ].join("\n");
 
+const Rails = z.object({
+  objects: z.number(),
+  applied: z.number(),
+  plain: z.number(),
+  railed: z.number(),
+});
+let railObjects = Number.NaN;
+
 const seconds = new Map<Step, number[]>(steps.map((step) => [step, []]));
 
 function took(step: Step, taken: number): void {
@@ -64,6 +76,13 @@ try {
     await time("up, nothing changed", clone, "up");
     clone.write("tenants/initech.yaml", thirdTenant);
     await time("up, a third tenant added", clone, "up");
+    const { objects, applied, plain, railed } = Rails.parse(
+      JSON.parse(await clone.succeed("node", ["--import", "tsx", "test/bench/rails.ts"])),
+    );
+    railObjects = objects;
+    took("the guard rails of a tenant, applied by kubectl", applied);
+    took("100 pods admitted to a namespace without guard rails", plain);
+    took("100 pods admitted to a tenant's namespace", railed);
     clone.delete("tenants/initech.yaml");
     await time("up, the third tenant removed", clone, "up");
     await time("down", clone, "down");
@@ -90,7 +109,16 @@ const figures = [...seconds].map(([step, taken]) => {
   };
 });
 const machine = `${cpus().length} cores (${cpus()[0]?.model ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
-if (options.json) printJson({ machine, figures });
+const median = (step: Step) => figures.find((figure) => figure.step === step)?.median ?? Number.NaN;
+const ratios = {
+  "objects that hold a tenant": railObjects,
+  "applying them, of a tenant's creation":
+    median("the guard rails of a tenant, applied by kubectl") / median("up, a third tenant added"),
+  "admission of a pod, with guard rails to without":
+    median("100 pods admitted to a tenant's namespace") /
+    median("100 pods admitted to a namespace without guard rails"),
+};
+if (options.json) printJson({ machine, figures, ratios });
 else {
   console.log(machine);
   printTable(
@@ -103,4 +131,7 @@ else {
       String(runs),
     ]),
   );
+  for (const [what, ratio] of Object.entries(ratios)) {
+    console.log(`${what}: ${Number.isInteger(ratio) ? ratio : ratio.toFixed(2)}`);
+  }
 }

@@ -15,6 +15,7 @@ import { type Clone, eventually } from "./clone.ts";
 import { acme, globex, tenantsClone } from "./tenants-clone.ts";
 
 const minutes = 60_000;
+const SECURITY_PAGE = join(import.meta.dirname, "..", "..", "docs", "security.md");
 
 const Result = z.object({
   tenant: z.string(),
@@ -250,6 +251,8 @@ describe("tenantry conformance", function () {
       },
     };
 
+    const caughtBy = new Map<Rail, readonly string[]>();
+
     for (const rail of RAILS) {
       it(`${rail}: is surprised by the attempts that it is there for`, async () => {
         const undo = await down[rail]();
@@ -268,11 +271,32 @@ describe("tenantry conformance", function () {
             },
             1000,
           );
+          caughtBy.set(
+            rail,
+            caught.map(({ id }) => id),
+          );
         } finally {
           await undo();
         }
       });
     }
+
+    it("is in the table of docs/security.md with the attempts that caught it", () => {
+      const rows = [...caughtBy].map(([rail, ids]) => [
+        rail,
+        ids.map((id) => `\`${id}\``).join(", "),
+      ]);
+      const table = [["rail", "caught by"], ["---", "---"], ...rows]
+        .map((cells) => `| ${cells.join(" | ")} |`)
+        .join("\n");
+      const page = readFileSync(SECURITY_PAGE, "utf8");
+      const [before = "", , after = ""] = page.split(/<!-- \/?rails -->/);
+      const updated = `${before}<!-- rails -->\n\n${table}\n\n<!-- /rails -->${after}`;
+      if (process.env["UPDATE_DOCS"] !== undefined) writeFileSync(SECURITY_PAGE, updated);
+      // The formatter aligns the table's columns.
+      const bare = (text: string) => text.replaceAll(/ +/g, " ").replaceAll(/-{3,}/g, "---");
+      assert.equal(bare(readFileSync(SECURITY_PAGE, "utf8")), bare(updated));
+    });
 
     it("is up again, and so nothing surprises", async () => {
       await eventually("no surprise", 60, async () => {
