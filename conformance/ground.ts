@@ -193,15 +193,6 @@ export class Ground {
     });
   }
 
-  /** Makes the namespace inside that everything else goes into. */
-  async prepare(): Promise<void> {
-    await this.inside.get(z.unknown(), {
-      method: "POST",
-      path: "/api/v1/namespaces",
-      body: { metadata: { name: this.scratch, labels: RUN_LABELS } },
-    });
-  }
-
   get server(): string {
     return this.tenant.serverInHost;
   }
@@ -295,6 +286,7 @@ export class Ground {
 
   /** Asks an API server, and says which of its layers answered. */
   async ask(api: KubernetesApi, request: ApiRequest): Promise<Answer> {
+    if (api === this.inside && request.path.includes(`/${this.scratch}/`)) await this.#prepare();
     const { status, message } = await api.ask(request);
     return message === ""
       ? { by: "nobody", text: `${status}` }
@@ -366,6 +358,17 @@ export class Ground {
       this.field.signal.throwIfAborted();
       await delay(POLL);
     }
+  }
+
+  /** The namespace inside: a run whose attempts do without is over sooner. */
+  async #prepare(): Promise<void> {
+    await this.once("namespace", async () => {
+      await this.inside.get(z.unknown(), {
+        method: "POST",
+        path: "/api/v1/namespaces",
+        body: { metadata: { name: this.scratch, labels: RUN_LABELS } },
+      });
+    });
   }
 
   /** One look at both sides, for all attempts that wait. */

@@ -73,7 +73,6 @@ export async function runConformance(
     // What a run that was killed has left would count against this one.
     await remove();
     field.signal.throwIfAborted();
-    await ground.prepare();
     const attempts = attemptsOn(ground).filter(isWanted);
     const attempted = async (attempt: Attempt): Promise<Result> => {
       field.signal.throwIfAborted();

@@ -116,7 +116,7 @@ export function permittedAttempts(ground: Ground): Attempt[] {
       rules: [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }],
     }),
     inside(
-      "webhook",
+      "webhook-inside",
       "a webhook of its own",
       "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
       { metadata: { name: ground.scratch } },

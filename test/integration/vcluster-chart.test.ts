@@ -64,6 +64,7 @@ const PodSpec = z.looseObject({
   tolerations: z.array(z.looseObject({ key: z.string() })).nullish(),
 });
 const Manifest = z.looseObject({
+  apiVersion: z.string(),
   kind: z.string(),
   metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
   spec: z.unknown().optional(),
@@ -241,20 +242,15 @@ describe("the vCluster chart with the values of a tenant", function () {
 
 /** Nothing outside of the tenant's namespace: the platform's AppProject would not let it through. */
 function withinNamespace(manifests: readonly Manifest[]): void {
-  const namespaced = new Set([
-    "Deployment",
-    "PodDisruptionBudget",
-    "Role",
-    "RoleBinding",
-    "Secret",
-    "Service",
-    "ServiceAccount",
-    "StatefulSet",
-    "TLSRoute",
-  ]);
+  // What the AppProject of a virtual cluster lets through: every kind of it is of a namespace.
+  const { namespaceResourceWhitelist } = planTenantVCluster(tenant, pooledPlatform).project.spec;
+  const namespaced = new Set(
+    namespaceResourceWhitelist.map(({ group, kind }) => (group === "" ? kind : `${kind}.${group}`)),
+  );
   const namespace = manifests.find(({ kind }) => kind === "Secret")?.metadata.namespace;
-  for (const { kind, metadata, spec } of manifests) {
-    ok(namespaced.has(kind), kind);
+  for (const { apiVersion, kind, metadata, spec } of manifests) {
+    const group = apiVersion.split("/").at(-2);
+    ok(namespaced.has(group === undefined ? kind : `${kind}.${group}`), kind);
     ok(metadata.namespace === undefined || metadata.namespace === namespace, metadata.name);
     if (kind === "Service") {
       const { type, clusterIP } = z
