@@ -12,7 +12,7 @@ import type { PlatformSettings } from "../platform/settings.ts";
 import { refusingLayer, type Answer } from "./attempt.ts";
 import { GitRepository } from "./git-service.ts";
 import { type ApiRequest, KubernetesApi } from "./kubernetes-api.ts";
-import { labelQuery, RUN_LABELS, RUN_PREFIX } from "./run-labels.ts";
+import { labelQuery, RUN_PREFIX, runLabelsOf } from "./run-labels.ts";
 
 /** A tenant as the attempts see it. */
 export interface Subject {
@@ -94,6 +94,8 @@ export class Ground {
   readonly other: Subject | undefined;
   /** The virtual cluster, as the tenant. */
   readonly inside: KubernetesApi;
+  /** The other tenant's virtual cluster, as that tenant: to look whether anything got there. */
+  readonly otherInside: KubernetesApi | undefined;
   readonly host: KubernetesApi;
   /** The host cluster, as the virtual cluster's own service account: a control plane taken over. */
   readonly controlPlane: KubernetesApi;
@@ -126,6 +128,7 @@ export class Ground {
     other: Subject | undefined,
     found: {
       readonly inside: KubernetesApi;
+      readonly otherInside: KubernetesApi | undefined;
       readonly argocdInside: KubernetesApi;
       readonly argocdGitToken: string;
       readonly namespace: z.output<typeof Labelled>;
@@ -136,6 +139,7 @@ export class Ground {
     this.tenant = tenant;
     this.other = other;
     this.inside = found.inside;
+    this.otherInside = found.otherInside;
     this.argocdInside = found.argocdInside;
     this.argocdGitToken = found.argocdGitToken;
     this.host = field.host;
@@ -186,11 +190,20 @@ export class Ground {
     }
     return new Ground(field, tenant, other, {
       inside,
+      otherInside: other && (await KubernetesApi.fromText(other.kubeconfig)),
       argocdInside: await inside.withToken(token),
       argocdGitToken,
       namespace,
       hostPod,
     });
+  }
+
+  close(): void {
+    for (const api of [this.inside, this.argocdInside, this.otherInside]) api?.close();
+  }
+
+  get runLabels() {
+    return runLabelsOf(this.tenant.name);
   }
 
   get server(): string {
@@ -233,7 +246,7 @@ export class Ground {
   /** A pod that breaks nothing, for inside. */
   pod(name: string): { metadata: Manifest; spec: PodSpec } {
     return {
-      metadata: { name, namespace: this.scratch, labels: RUN_LABELS },
+      metadata: { name, namespace: this.scratch, labels: this.runLabels },
       spec: {
         restartPolicy: "Never",
         securityContext: {
@@ -266,7 +279,7 @@ export class Ground {
     return {
       metadata: {
         name: this.scratch,
-        labels: { ...RUN_LABELS, [SYNCED_LABEL]: this.tenant.name },
+        labels: { ...this.runLabels, [SYNCED_LABEL]: this.tenant.name },
       },
       spec: {
         ...spec,
@@ -366,7 +379,7 @@ export class Ground {
       await this.inside.get(z.unknown(), {
         method: "POST",
         path: "/api/v1/namespaces",
-        body: { metadata: { name: this.scratch, labels: RUN_LABELS } },
+        body: { metadata: { name: this.scratch, labels: this.runLabels } },
       });
     });
   }

@@ -56,10 +56,10 @@ export async function runConformance(
 ): Promise<readonly Result[]> {
   const ground = await Ground.take(field, tenant, other);
   const remove = async () => {
-    await clean(field, tenant, ground.inside, ground.repository);
+    await clean(ground);
     const end = Date.now() + CLEAN_TIMEOUT;
     for (;;) {
-      const left = await remains(field, tenant, ground.inside);
+      const left = await remains(ground);
       if (left.length === 0) return;
       if (Date.now() > end) {
         throw new Error(
@@ -103,8 +103,7 @@ export async function runConformance(
     return results;
   } finally {
     await remove();
-    ground.inside.close();
-    ground.argocdInside.close();
+    ground.close();
   }
 }
 

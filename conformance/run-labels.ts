@@ -1,9 +1,9 @@
-/** Labels of everything that a run makes, inside and on the host. */
-export const RUN_LABELS = { "app.kubernetes.io/managed-by": "tenantry-conformance" } as const;
-
-/** Labels of what a run makes where other tenants' runs make theirs. */
+/** Labels of everything that a run on a tenant makes, inside and on the host. */
 export function runLabelsOf(tenant: string) {
-  return { ...RUN_LABELS, "app.kubernetes.io/instance": tenant };
+  return {
+    "app.kubernetes.io/managed-by": "tenantry-conformance",
+    "app.kubernetes.io/instance": tenant,
+  };
 }
 
 /** Names of namespaces and branches that runs make. */

@@ -3,7 +3,6 @@ import { z } from "zod";
 import { IN_CLUSTER } from "../../components/argocd-manifests.ts";
 import type { Answer, Attempt, Layer, Rail } from "../attempt.ts";
 import type { Ground } from "../ground.ts";
-import { RUN_LABELS, runLabelsOf } from "../run-labels.ts";
 
 const area = "Argo CD";
 const bySources: Refusal = { expected: "Argo CD project", rail: "sources of the AppProject" };
@@ -42,33 +41,33 @@ const Application = z.object({
 
 /** Folders of the run's branch, each with what one attempt deploys. */
 const FOLDERS: Readonly<Record<string, (ground: Ground) => object>> = {
-  fine: ({ scratch }) => ({
+  fine: ({ scratch, runLabels: labels }) => ({
     apiVersion: "v1",
     kind: "ConfigMap",
-    metadata: { name: scratch, labels: RUN_LABELS },
+    metadata: { name: scratch, labels },
   }),
-  "cluster-kind": ({ scratch }) => ({
+  "cluster-kind": ({ scratch, runLabels: labels }) => ({
     apiVersion: "rbac.authorization.k8s.io/v1",
     kind: "ClusterRoleBinding",
-    metadata: { name: scratch },
+    metadata: { name: scratch, labels },
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
     subjects: [],
   }),
-  "namespaced-kind": ({ scratch }) => ({
+  "namespaced-kind": ({ scratch, runLabels: labels }) => ({
     apiVersion: "v1",
     kind: "PodTemplate",
-    metadata: { name: scratch },
+    metadata: { name: scratch, labels },
     template: { spec: { containers: [] } },
   }),
-  "other-namespace": ({ scratch }) => ({
+  "other-namespace": ({ scratch, runLabels: labels }) => ({
     apiVersion: "v1",
     kind: "ConfigMap",
-    metadata: { name: scratch, namespace: "kube-system" },
+    metadata: { name: scratch, namespace: "kube-system", labels },
   }),
-  application: ({ scratch }) => ({
+  application: ({ scratch, runLabels: labels }) => ({
     apiVersion: "argoproj.io/v1alpha1",
     kind: "Application",
-    metadata: { name: scratch },
+    metadata: { name: scratch, labels },
     spec: {
       project: "default",
       destination: { server: IN_CLUSTER, namespace: "kube-system" },
@@ -271,7 +270,7 @@ async function outcome(ground: Ground, id: string, spec: object): Promise<Answer
     body: {
       apiVersion: "argoproj.io/v1alpha1",
       kind: "Application",
-      metadata: { name, labels: runLabelsOf(ground.tenant.name) },
+      metadata: { name, labels: ground.runLabels },
       spec,
       operation: { sync: { syncStrategy: { apply: {} } } },
     },

@@ -10,7 +10,6 @@ import { z } from "zod";
 
 import type { Answer, Attempt } from "../attempt.ts";
 import type { Ground } from "../ground.ts";
-import { runLabelsOf } from "../run-labels.ts";
 import { byPolicy, hostPath, networkPath, podInside, podOnHost, podsPath } from "./pods.ts";
 
 const area = "impersonation";
@@ -272,7 +271,7 @@ async function makeEditor(ground: Ground): Promise<void> {
     await host.get(z.unknown(), {
       method: "POST",
       path: `/apis/${rbac}/v1/${resource}`,
-      body: { metadata: { name: scratch, labels: runLabelsOf(tenant.name) }, ...body },
+      body: { metadata: { name: scratch, labels: ground.runLabels }, ...body },
     });
   };
   await ground.once("editor", async () => {

@@ -22,11 +22,17 @@ export function repositoryAttempts({ repository, argocdGitToken }: Ground): Atte
   return [
     {
       area,
-      id: "read-without-token",
-      what: "to read the repository without an account",
+      id: "clone-without-token",
+      what: "to clone the repository without an account",
       ...byGit,
       rail: "visibility of the repository",
-      run: async () => answerOf(await repository.as(undefined).ask("GET", "")),
+      run: async ({ cloneUrl }): Promise<Answer> => {
+        // What git asks first.
+        const { ok, status } = await fetch(`${cloneUrl}/info/refs?service=git-upload-pack`, {
+          signal: AbortSignal.timeout(30_000),
+        });
+        return { by: ok ? "nobody" : "Git service", text: `${status}` };
+      },
     },
     {
       area,

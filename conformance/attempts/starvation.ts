@@ -1,7 +1,6 @@
 import { parseBytes, parseMillicores } from "../../tenants/quantity.ts";
 import type { Answer, Attempt } from "../attempt.ts";
 import type { Ground } from "../ground.ts";
-import { RUN_LABELS } from "../run-labels.ts";
 import { byPolicy, container, hostPath, networkPath, podInside, podsPath } from "./pods.ts";
 
 const area = "starvation";
@@ -140,7 +139,7 @@ export function starvationAttempts(): Attempt[] {
           method: "POST",
           path: `/apis/apps/v1/namespaces/${ground.scratch}/replicasets`,
           body: {
-            metadata: { name: "pods", labels: RUN_LABELS },
+            metadata: { name: "pods", labels: ground.runLabels },
             spec: {
               replicas,
               selector: { matchLabels: labels },
@@ -266,7 +265,7 @@ function filling(
             return await ground.ask(ground.controlPlane, {
               method: "POST",
               path: path(ground),
-              body: { ...manifest, metadata: { ...manifest.metadata, labels: RUN_LABELS } },
+              body: { ...manifest, metadata: { ...manifest.metadata, labels: ground.runLabels } },
             });
           }),
         );
