@@ -304,20 +304,30 @@ describe("tenantry conformance", function () {
     }
 
     it("is in the table of docs/security.md with the attempts that caught it", () => {
-      const rows = [...caughtBy].map(([rail, ids]) => [
-        rail,
-        ids.map((id) => `\`${id}\``).join(", "),
-      ]);
-      const table = [["rail", "caught by"], ["---", "---"], ...rows]
-        .map((cells) => `| ${cells.join(" | ")} |`)
-        .join("\n");
       const page = readFileSync(SECURITY_PAGE, "utf8");
-      const [before = "", , after = ""] = page.split(/<!-- \/?rails -->/);
-      const updated = `${before}<!-- rails -->\n\n${table}\n\n<!-- /rails -->${after}`;
-      if (process.env["UPDATE_DOCS"] !== undefined) writeFileSync(SECURITY_PAGE, updated);
-      // The formatter aligns the table's columns.
-      const bare = (text: string) => text.replaceAll(/ +/g, " ").replaceAll(/-{3,}/g, "---");
-      assert.equal(bare(readFileSync(SECURITY_PAGE, "utf8")), bare(updated));
+      if (process.env["UPDATE_DOCS"] !== undefined) {
+        const rows = [...caughtBy].map(([rail, ids]) => [
+          rail,
+          ids.map((id) => `\`${id}\``).join(", "),
+        ]);
+        const table = [["rail", "caught by"], ["---", "---"], ...rows]
+          .map((cells) => `| ${cells.join(" | ")} |`)
+          .join("\n");
+        const [before = "", , after = ""] = page.split(/<!-- \/?rails -->/);
+        const marked = `<!-- rails -->\n\n${table}\n\n<!-- /rails -->`;
+        writeFileSync(SECURITY_PAGE, `${before}${marked}${after}`);
+        return;
+      }
+      const listed = new Map(
+        page.split("\n").map((line) => {
+          const [, rail = "", ids = ""] = line.split("|").map((cell) => cell.trim());
+          return [rail, [...ids.matchAll(/`([^`]+)`/g)].map(([, id]) => id)];
+        }),
+      );
+      // Which of several catch it first is up to Argo CD's caches: none may that is not listed.
+      for (const [rail, ids] of caughtBy) {
+        for (const id of ids) assert.ok(listed.get(rail)?.includes(id), `${rail}: ${id}`);
+      }
     });
 
     it("is up again, and so nothing surprises", async () => {
