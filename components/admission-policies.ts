@@ -9,6 +9,8 @@ export const NODE_POOL_LABEL = "tenantry.dev/node-pool";
 export const IMAGE_REGISTRIES_ANNOTATION = "tenantry.dev/image-registries";
 /** Private addresses that may be reached: `<block> <TCP port>`, separated by commas. */
 export const EGRESS_ANNOTATION = "tenantry.dev/egress";
+/** The domain whose names below it are the tenant's own. */
+export const DOMAIN_ANNOTATION = "tenantry.dev/domain";
 /** Pods with this label, and the value `own`, get only what their team's NetworkPolicies allow. */
 export const OWN_POLICIES_LABEL = "tenantry.dev/network-policies";
 /** What vCluster writes on each object that it makes on the host; tenants cannot change it. */
@@ -155,6 +157,8 @@ export function planAdmissionPolicies(platform: PlatformSettings): readonly Admi
     images(platform),
     hostAccess,
     services,
+    ingresses,
+    volumeClaims,
     ...Object.entries(platform.nodePools).map(([name, pool]) => nodes(name, pool)),
     priorities,
     workloads,
@@ -248,6 +252,47 @@ const services: AdmissionPolicy = {
     {
       expression: "object.spec.?externalIPs.orValue([]).size() == 0",
       messageExpression: says("externalIPs take over traffic that is meant for others"),
+    },
+  ],
+  namespaces: {},
+};
+
+/** Host names on a shared ingress controller are whose Ingress comes first. */
+const ingresses: AdmissionPolicy = {
+  name: "ingresses",
+  resources: [{ apiGroups: ["networking.k8s.io"], resources: ["ingresses"] }],
+  variables: [
+    {
+      name: "domain",
+      expression: `namespaceObject.metadata.?annotations[?'${DOMAIN_ANNOTATION}'].orValue('')`,
+    },
+  ],
+  validations: [
+    {
+      expression:
+        "variables.domain != '' && object.spec.?rules.orValue([]).all(r, r.?host.orValue('').endsWith('.' + variables.domain)) && object.spec.?tls.orValue([]).all(t, t.?hosts.orValue([]).all(h, h.endsWith('.' + variables.domain)))",
+      messageExpression:
+        "'the host names of an Ingress must be below ' + variables.domain + ', the tenant\\'s own domain'",
+    },
+    {
+      expression: "!has(object.spec.defaultBackend)",
+      messageExpression: says("a default backend takes what is meant for others"),
+    },
+  ],
+  namespaces: {},
+};
+
+/** A volume that is there already can be anybody's. */
+const volumeClaims: AdmissionPolicy = {
+  name: "volume-claims",
+  resources: [{ apiGroups: [""], resources: ["persistentvolumeclaims"], operations: ["CREATE"] }],
+  matchConditions: [byTenant],
+  validations: [
+    {
+      expression: "object.spec.?volumeName.orValue('') == '' && !has(object.spec.selector)",
+      messageExpression: says(
+        "a claim is answered by a new volume: it cannot choose one by volumeName or selector",
+      ),
     },
   ],
   namespaces: {},

@@ -3,6 +3,7 @@ import { controlPlaneOf, ISOLATION_LEVELS, type ControlPlanePods } from "../tena
 import { formatBytes, formatMillicores } from "../tenants/quantity.ts";
 import type { Tenant } from "../tenants/schema.ts";
 import {
+  DOMAIN_ANNOTATION,
   EGRESS_ANNOTATION,
   IMAGE_REGISTRIES_ANNOTATION,
   NODE_POOL_LABEL,
@@ -48,7 +49,7 @@ const PLATFORM_OBJECTS = {
 
 /** The guard-railed namespace of a tenant and the virtual cluster in it, object by object. */
 export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
-  const { namespace } = tenantNames(tenant, platform);
+  const { namespace, hostname } = tenantNames(tenant, platform);
   const labels = { [TENANT_LABEL]: tenant.name };
   const metadata = (name: string) => ({ name, namespace, labels });
   return {
@@ -72,6 +73,7 @@ export function planTenantVCluster(tenant: Tenant, platform: PlatformSettings) {
           "tenantry.dev/display-name": tenant.displayName,
           "tenantry.dev/owner-team": tenant.owner.team,
           "tenantry.dev/owner-email": tenant.owner.email,
+          [DOMAIN_ANNOTATION]: hostname,
           [IMAGE_REGISTRIES_ANNOTATION]: tenant.imageRegistries.join(","),
           [EGRESS_ANNOTATION]: tenant.egress
             .flatMap(({ to, ports }) => ports.map((port) => `${to} ${port}`))

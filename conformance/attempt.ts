@@ -62,6 +62,8 @@ export const RAILS = [
   "policy images",
   "policy host-access",
   "policy services",
+  "policy ingresses",
+  "policy volume-claims",
   "policy nodes",
   "policy priorities",
   "policy workloads",

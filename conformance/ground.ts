@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 
 import {
+  DOMAIN_ANNOTATION,
   NODE_POOL_LABEL,
   SYNCED_LABEL,
   tierPriority,
@@ -228,6 +229,11 @@ export class Ground {
 
   get isolation(): string {
     return this.labels["pod-security.kubernetes.io/enforce"] ?? "";
+  }
+
+  /** The domain whose names below it are the tenant's. */
+  get domain(): string {
+    return this.annotations[DOMAIN_ANNOTATION] ?? "";
   }
 
   get nodePool(): string {

@@ -414,7 +414,7 @@ export const tenantSchema = exactObject({
     exactObject({
       domain: field(matching(DNS_NAME, "a domain such as acme.k8s.example.com").optional(), {
         meaning:
-          "Host name of the virtual cluster's API server. It must lead to the platform's Gateway and be nobody else's.",
+          "Host name of the virtual cluster's API server. It must lead to the platform's Gateway and be nobody else's. Host names below it are the tenant's for Ingresses.",
         example: "kubernetes.acme.example.com",
         defaultNote: "<name>.<domain of the platform's virtualClusters>",
       }),

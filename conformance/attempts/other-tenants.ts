@@ -13,7 +13,12 @@ const NamedList = z.object({
 });
 
 /** Ways to other tenants and to the platform. */
-export function otherTenantAttempts({ other, field, tenant: { namespace } }: Ground): Attempt[] {
+export function otherTenantAttempts(ground: Ground): Attempt[] {
+  const {
+    other,
+    field,
+    tenant: { namespace },
+  } = ground;
   // Where there is no other tenant, there is the platform.
   const target = other?.namespace ?? "kube-system";
   const argocd = field.settings.argocd.namespace;
@@ -47,6 +52,15 @@ export function otherTenantAttempts({ other, field, tenant: { namespace } }: Gro
         { metadata: { name: id }, spec: { podSelector: {}, policyTypes: ["Egress"], egress } },
         id,
       ),
+  });
+  // As whoever may: a virtual cluster may make Ingresses where its tenant's file says so.
+  const ingress = (id: string, what: string, rules: readonly object[]): Attempt => ({
+    area,
+    id,
+    what: `an Ingress for ${what}`,
+    ...byPolicy("ingresses", "policy ingresses"),
+    run: async () =>
+      await ground.dryRun(ground.host, networkPath(namespace, "ingresses"), ingressOf(rules)),
   });
   return [
     ...(other === undefined
@@ -261,6 +275,37 @@ export function otherTenantAttempts({ other, field, tenant: { namespace } }: Gro
           },
         ),
     },
+    ...[
+      ingress("ingress-other-host", "a host name of others", [{ host: "kubernetes.example.com" }]),
+      ingress("ingress-every-host", "every host name", [{}]),
+      ingress("ingress-look-alike", "a host name that looks like its own", [
+        { host: `x${ground.domain}` },
+      ]),
+    ],
+    {
+      area,
+      id: "volume-by-name",
+      what: "a control plane that was taken over, to claim a volume that is there",
+      ...byPolicy("volume-claims", "policy volume-claims"),
+      run: async () =>
+        await ground.dryRun(
+          ground.controlPlane,
+          hostPath(ground, "persistentvolumeclaims"),
+          volumeClaim({ volumeName: "any" }),
+        ),
+    },
+    {
+      area,
+      id: "volume-by-label",
+      what: "a control plane that was taken over, to claim whatever volume has a label",
+      ...byPolicy("volume-claims", "policy volume-claims"),
+      run: async () =>
+        await ground.dryRun(
+          ground.controlPlane,
+          hostPath(ground, "persistentvolumeclaims"),
+          volumeClaim({ selector: { matchLabels: { any: "label" } } }),
+        ),
+    },
     {
       area,
       id: "service-external-name",
@@ -297,4 +342,25 @@ async function refusedBy(opened: Promise<KubernetesApi>): Promise<Answer> {
   } finally {
     api.close();
   }
+}
+
+/** An Ingress with rules that lead to some Service. */
+export function ingressOf(rules: readonly object[]) {
+  const backend = { service: { name: "any", port: { number: 80 } } };
+  const http = { paths: [{ path: "/", pathType: "Prefix", backend }] };
+  return {
+    metadata: { name: "conformance" },
+    spec: { rules: rules.map((rule) => ({ ...rule, http })) },
+  };
+}
+
+function volumeClaim(spec: object) {
+  return {
+    metadata: { name: "conformance" },
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      resources: { requests: { storage: "1Mi" } },
+      ...spec,
+    },
+  };
 }

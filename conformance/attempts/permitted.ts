@@ -1,5 +1,6 @@
 import type { Answer, Attempt } from "../attempt.ts";
 import type { Ground } from "../ground.ts";
+import { ingressOf } from "./other-tenants.ts";
 import { networkPath, podInside, podsPath, toBePermitted } from "./pods.ts";
 
 const area = "permitted";
@@ -86,6 +87,18 @@ export function permittedAttempts(ground: Ground): Attempt[] {
           path: `/apis/apps/v1/namespaces/${tenant.namespace}/statefulsets/${tenant.name}?dryRun=All`,
           body: { spec: { template: { metadata: { annotations: { restarted: "now" } } } } },
         }),
+    },
+    {
+      area,
+      id: "ingress",
+      what: "an Ingress for a host name below its own domain",
+      expected: "nobody",
+      run: async ({ host, tenant, domain }) =>
+        await ground.dryRun(
+          host,
+          networkPath(tenant.namespace, "ingresses"),
+          ingressOf([{ host: `shop.${domain}` }]),
+        ),
     },
     inside("namespace", "a namespace", "/api/v1/namespaces", {
       metadata: { name: `${ground.scratch}-more` },

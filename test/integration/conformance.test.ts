@@ -231,6 +231,8 @@ describe("tenantry conformance", function () {
       "policy images": unbound("images"),
       "policy host-access": unbound("host-access"),
       "policy services": unbound("services"),
+      "policy ingresses": unbound("ingresses"),
+      "policy volume-claims": unbound("volume-claims"),
       "policy nodes": unbound("nodes-shared"),
       "policy priorities": unbound("priorities"),
       "policy workloads": unbound("workloads"),

@@ -672,7 +672,10 @@ describe("tenants as data", function () {
       apiVersion: "v1",
       kind: "Pod",
       metadata: { name: "root", namespace: "vc-globex" },
-      spec: { containers: [{ name: "root", image: "root" }] },
+      spec: {
+        priorityClassName: "tenantry-small",
+        containers: [{ name: "root", image: "root" }],
+      },
     };
     const seen = async () => ({
       acme: await get(HostObject, "pod", "acme-0", "-n", "vc-acme"),
@@ -690,7 +693,7 @@ describe("tenants as data", function () {
       });
       await clone.succeed(join(bin, "kubectl"), [
         ...["--kubeconfig", kubeconfig, "create", "ingress", "web"],
-        "--rule=web.example.com/=web:80",
+        "--rule=web.acme.tenantry.localhost/=web:80",
       ]);
       earlier = await seen();
       assert.equal(earlier.quota.spec.hard["requests.cpu"], "2240m");
