@@ -34,7 +34,7 @@ Exit code: 0 when every attempt ended as it must, else 1.`,
     )
     .action(async (names: readonly string[], options: Options) => {
       const results = await interruptible(
-        "what was made is removed",
+        "what was made is removed, as far as the platform answered (the next run removes the rest)",
         async (signal) => await attempted(names, options, signal),
       );
       if (options.junit !== undefined) writeFileSync(options.junit, await junit(results));
