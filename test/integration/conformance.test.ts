@@ -36,7 +36,9 @@ describe("tenantry conformance", function () {
   let clone: Clone;
   const scratch = mkdtempSync(join(tmpdir(), "tenantry-conformance-"));
 
-  before(async () => {
+  before(async function () {
+    // Building the toolchain cold takes its time.
+    this.timeout(60 * minutes);
     clone = await tenantsClone();
     await levels("baseline", "restricted");
     const { stdout } = await clone.shell("env --null");
