@@ -22,6 +22,11 @@ export interface TenantNames {
   readonly argocdUrl: string;
 }
 
+/** A virtual cluster's API server, from inside the host cluster. */
+export function serverInHost(name: string, namespace: string): string {
+  return `https://${name}.${namespace}:443`;
+}
+
 /** Names everything of a tenant that more than one part of the program has to name. */
 export function tenantNames(tenant: Tenant, platform: PlatformSettings): TenantNames {
   const { name } = tenant;
@@ -34,7 +39,7 @@ export function tenantNames(tenant: Tenant, platform: PlatformSettings): TenantN
     hostname,
     apiUrl: `https://${hostname}${port === 443 ? "" : `:${port}`}`,
     server: `https://${address ?? hostname}:${port}`,
-    serverInHost: `https://${name}.${namespace}:443`,
+    serverInHost: serverInHost(name, namespace),
     repositoryUrl,
     cloneUrl: `${repositoryUrl}.git`,
     argocdUrl: `${platform.argocd.url}/applications/${platform.argocd.namespace}/${name}`,

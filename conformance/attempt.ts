@@ -52,6 +52,9 @@ export interface Attempt {
   readonly run: (ground: Ground) => Promise<Answer>;
 }
 
+/** Who has to refuse an attempt, and by which rail. */
+export type Refusal = Pick<Attempt, "expected" | "rail">;
+
 /** The guard rails that can be switched off one by one. */
 export const RAILS = [
   "Pod Security of the namespace",

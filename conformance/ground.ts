@@ -46,9 +46,7 @@ const Labelled = z.object({
 export const HostPod = Labelled.extend({
   metadata: Labelled.shape.metadata.extend({ finalizers: z.array(z.string()).default([]) }),
   spec: z.looseObject({
-    nodeName: z.string().optional(),
     priorityClassName: z.string().optional(),
-    serviceAccountName: z.string().optional(),
     containers: z.array(
       z.looseObject({
         image: z.string(),
@@ -205,14 +203,6 @@ export class Ground {
 
   get runLabels() {
     return runLabelsOf(this.tenant.name);
-  }
-
-  get server(): string {
-    return this.tenant.serverInHost;
-  }
-
-  get cloneUrl(): string {
-    return this.tenant.cloneUrl;
   }
 
   /** Branch of the tenant's repository for what the run's Applications deploy. */

@@ -9,6 +9,8 @@ export interface ApiAnswer {
   readonly body: unknown;
   /** What it says against a request; empty where it did what was asked. */
   readonly message: string;
+  /** What it warns of: pods that would break a Pod Security Standard, fields that are outdated. */
+  readonly warnings: readonly string[];
 }
 
 /** Who asks, where that is not the user of the kubeconfig: the API server's own impersonation. */
@@ -40,7 +42,6 @@ export class KubernetesApi {
   readonly #agent: Agent;
   readonly #server: string;
   readonly #headers: Readonly<Record<string, string | readonly string[]>>;
-
   readonly #config: KubeConfig;
 
   private constructor(
@@ -120,7 +121,7 @@ export class KubernetesApi {
   async ask({ path, method = "GET", body, contentType }: ApiRequest): Promise<ApiAnswer> {
     const type =
       contentType ?? (method === "PATCH" ? "application/merge-patch+json" : "application/json");
-    const { status, text } = await this.#send(
+    const { status, text, warnings } = await this.#send(
       method,
       path,
       type,
@@ -129,7 +130,7 @@ export class KubernetesApi {
     const parsed = parseJson(text);
     const ok = status >= 200 && status < 300;
     const { data } = Status.safeParse(parsed);
-    return { status, body: parsed, message: ok ? "" : (data?.message ?? text.trim()) };
+    return { status, body: parsed, message: ok ? "" : (data?.message ?? text.trim()), warnings };
   }
 
   /** As `ask`, for what has to work: another answer than the one expected is an error. */
@@ -145,7 +146,7 @@ export class KubernetesApi {
   }
 
   #send(method: string, path: string, contentType: string, body: string | undefined) {
-    return new Promise<{ status: number; text: string }>((resolve, reject) => {
+    return new Promise<{ status: number; text: string; warnings: string[] }>((resolve, reject) => {
       const headers = { ...this.#headers, "content-type": contentType };
       const sent = request(
         `${this.#server}${path}`,
@@ -155,9 +156,11 @@ export class KubernetesApi {
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
           response.on("error", reject);
           response.on("end", () => {
+            const { warning } = response.headers;
             resolve({
               status: response.statusCode ?? 0,
               text: Buffer.concat(chunks).toString("utf8"),
+              warnings: warning === undefined ? [] : [warning],
             });
           });
         },

@@ -49,14 +49,14 @@ async function attempted(
   { only }: Options,
   signal: AbortSignal,
 ): Promise<readonly Result[]> {
-  const [{ SelectedStack }, { KubernetesApi }, { runConformance }, { restUrl }] = await Promise.all(
-    [
+  const [{ SelectedStack }, { KubernetesApi }, { runConformance }, { restUrl }, { serverInHost }] =
+    await Promise.all([
       import("../selected-stack.ts"),
       import("../../conformance/kubernetes-api.ts"),
       import("../../conformance/run-conformance.ts"),
       import("../git-service.ts"),
-    ],
-  );
+      import("../../components/tenant-names.ts"),
+    ]);
   const stack = new SelectedStack();
   const token = stack.environment["GITHUB_TOKEN"];
   if (token === undefined) throw new Refusal("GITHUB_TOKEN is not set: it must be the platform's");
@@ -68,7 +68,7 @@ async function attempted(
     name,
     namespace,
     kubeconfig: kubeconfigs[name] ?? "",
-    serverInHost: `https://${name}.${namespace}:443`,
+    serverInHost: serverInHost(name, namespace),
     cloneUrl: `${repositoryUrl}.git`,
   }));
   const unknown = names.filter((name) => !subjects.some((subject) => subject.name === name));

@@ -1,6 +1,7 @@
-import type { Answer, Attempt } from "../attempt.ts";
+import type { Answer, Attempt, Refusal } from "../attempt.ts";
 import type { Ground } from "../ground.ts";
 import {
+  asControlPlane,
   byPodSecurity,
   byPolicy,
   container,
@@ -14,7 +15,6 @@ import {
 const area = "admission bypass";
 const byImages = byPolicy("images", "policy images");
 const byFinalizers = byPolicy("finalizers", "policy finalizers");
-const byRole = { expected: "RBAC", rail: "Role of the virtual cluster" } as const;
 
 /** Image of a registry that no platform allows. */
 const FOREIGN = "registry.invalid/evil:1";
@@ -28,20 +28,26 @@ export function admissionBypassAttempts(ground: Ground): Attempt[] {
     podInside(area, id, what, byImages, (made) => {
       container(made, { image: name });
     });
-  const asControlPlane = (
+  const ephemeral = (id: string, what: string, refusal: Refusal, added: object): Attempt => ({
+    area,
+    id,
+    what,
+    ...refusal,
+    run: async ({ controlPlane }) =>
+      await ground.ask(controlPlane, {
+        method: "PATCH",
+        path: `${pod}/ephemeralcontainers?dryRun=All`,
+        contentType: "application/strategic-merge-patch+json",
+        body: { spec: { ephemeralContainers: [{ name: "debug", ...added }] } },
+      }),
+  });
+  const denied = (
     id: string,
     what: string,
     path: string,
     body: unknown,
     method: "POST" | "PATCH" | "DELETE" = "POST",
-  ): Attempt => ({
-    area,
-    id,
-    what: `a control plane that was taken over, to ${what}`,
-    ...byRole,
-    run: async ({ controlPlane }) =>
-      await ground.ask(controlPlane, { method, path: `${path}?dryRun=All`, body }),
-  });
+  ) => asControlPlane(area, id, what, { path, method, body });
   const rbac = "/apis/rbac.authorization.k8s.io/v1";
   const admission = "/apis/admissionregistration.k8s.io/v1";
   const admin = {
@@ -65,25 +71,15 @@ export function admissionBypassAttempts(ground: Ground): Attempt[] {
         },
       ];
     }),
-    {
-      area,
-      id: "ephemeral-container",
-      what: "a privileged container added to a pod that runs",
-      ...byPodSecurity,
-      run: async ({ controlPlane }) =>
-        await ground.ask(controlPlane, {
-          method: "PATCH",
-          path: `${pod}/ephemeralcontainers?dryRun=All`,
-          contentType: "application/strategic-merge-patch+json",
-          body: {
-            spec: {
-              ephemeralContainers: [
-                { name: "debug", image: ground.image, securityContext: privileged },
-              ],
-            },
-          },
-        }),
-    },
+    ephemeral(
+      "ephemeral-container",
+      "a privileged container added to a pod that runs",
+      byPodSecurity,
+      {
+        image: ground.image,
+        securityContext: privileged,
+      },
+    ),
     {
       area,
       id: "generated-name",
@@ -178,35 +174,21 @@ export function admissionBypassAttempts(ground: Ground): Attempt[] {
         spec["volumes"] = [{ name: "image", image: { reference: FOREIGN } }];
       },
     ),
-    {
-      area,
-      id: "image-ephemeral",
-      what: "a container of another registry added to a pod that runs",
-      ...byImages,
-      run: async ({ controlPlane }) =>
-        await ground.ask(controlPlane, {
-          method: "PATCH",
-          path: `${pod}/ephemeralcontainers?dryRun=All`,
-          contentType: "application/strategic-merge-patch+json",
-          body: {
-            spec: {
-              ephemeralContainers: [
-                {
-                  name: "debug",
-                  image: FOREIGN,
-                  securityContext: {
-                    allowPrivilegeEscalation: false,
-                    capabilities: { drop: ["ALL"] },
-                    runAsNonRoot: true,
-                    runAsUser: 12345,
-                    seccompProfile: { type: "RuntimeDefault" },
-                  },
-                },
-              ],
-            },
-          },
-        }),
-    },
+    ephemeral(
+      "image-ephemeral",
+      "a container of another registry added to a pod that runs",
+      byImages,
+      {
+        image: FOREIGN,
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ["ALL"] },
+          runAsNonRoot: true,
+          runAsUser: 12345,
+          seccompProfile: { type: "RuntimeDefault" },
+        },
+      },
+    ),
     {
       area,
       id: "image-update",
@@ -269,83 +251,79 @@ export function admissionBypassAttempts(ground: Ground): Attempt[] {
           metadata: { name: ground.scratch, finalizers: ["example.com/stay"] },
         }),
     },
-    asControlPlane("binding", "put a pod on a node past the scheduler", `${pod}/binding`, {
+    denied("binding", "put a pod on a node past the scheduler", `${pod}/binding`, {
       target: { kind: "Node", name: "any" },
     }),
-    asControlPlane(
+    denied(
       "quota-deleted",
       "delete its quota",
       `${hostPath(ground, "resourcequotas")}/tenant`,
       undefined,
       "DELETE",
     ),
-    asControlPlane(
+    denied(
       "quota-raised",
       "raise its quota",
       `${hostPath(ground, "resourcequotas")}/tenant`,
       { spec: { hard: { pods: "1000" } } },
       "PATCH",
     ),
-    asControlPlane(
+    denied(
       "limits-deleted",
       "delete its limits",
       `${hostPath(ground, "limitranges")}/tenant`,
       undefined,
       "DELETE",
     ),
-    asControlPlane(
+    denied(
       "namespace-labels",
       "lower its Pod Security",
       `/api/v1/namespaces/${tenant.namespace}`,
       { metadata: { labels: { "pod-security.kubernetes.io/enforce": "privileged" } } },
       "PATCH",
     ),
-    asControlPlane(
+    denied(
       "role-binding",
       "give itself more rights in its namespace",
       `${rbac}/namespaces/${tenant.namespace}/rolebindings`,
       { metadata: { name: "more" }, roleRef: admin, subjects: [] },
     ),
-    asControlPlane(
-      "cluster-role-binding",
-      "give itself all rights",
-      `${rbac}/clusterrolebindings`,
-      { metadata: { name: "more" }, roleRef: admin, subjects: [] },
-    ),
-    asControlPlane(
+    denied("cluster-role-binding", "give itself all rights", `${rbac}/clusterrolebindings`, {
+      metadata: { name: "more" },
+      roleRef: admin,
+      subjects: [],
+    }),
+    denied(
       "own-role",
       "widen its own Role",
       `${rbac}/namespaces/${tenant.namespace}/roles/vc-${tenant.name}`,
       { rules: [] },
       "PATCH",
     ),
-    asControlPlane(
-      "service-account-made",
-      "make a service account",
-      hostPath(ground, "serviceaccounts"),
-      { metadata: { name: "more" } },
-    ),
-    asControlPlane(
+    denied("service-account-made", "make a service account", hostPath(ground, "serviceaccounts"), {
+      metadata: { name: "more" },
+    }),
+    denied(
       "deployment-made",
       "make pods by a controller of the host",
       `/apis/apps/v1/namespaces/${tenant.namespace}/deployments`,
       {},
     ),
-    asControlPlane(
+    denied(
       "policy-unbound",
       "unbind an admission policy",
       `${admission}/validatingadmissionpolicybindings/tenantry-images`,
       undefined,
       "DELETE",
     ),
-    asControlPlane(
+    denied(
       "webhook",
       "make a webhook that sees what others do",
       `${admission}/mutatingwebhookconfigurations`,
       {},
     ),
-    asControlPlane("volume", "make a volume of the node's files", "/api/v1/persistentvolumes", {}),
-    asControlPlane(
+    denied("volume", "make a volume of the node's files", "/api/v1/persistentvolumes", {}),
+    denied(
       "priority-class",
       "make a priority of its own",
       "/apis/scheduling.k8s.io/v1/priorityclasses",

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { IN_CLUSTER } from "../../components/argocd-manifests.ts";
-import type { Answer, Attempt, Layer, Rail } from "../attempt.ts";
+import type { Answer, Attempt, Refusal } from "../attempt.ts";
 import type { Ground } from "../ground.ts";
 
 const area = "Argo CD";
@@ -16,11 +16,6 @@ const byRegistration: Refusal = {
 };
 const byKinds: Refusal = { expected: "Argo CD project", rail: "kinds of the AppProject" };
 const byRole: Refusal = { expected: "RBAC", rail: "Role of Argo CD inside" };
-
-interface Refusal {
-  readonly expected: Layer;
-  readonly rail?: Rail;
-}
 
 const Application = z.object({
   status: z
@@ -78,7 +73,8 @@ const FOLDERS: Readonly<Record<string, (ground: Ground) => object>> = {
 
 /** Ways out of the tenant's project, by what its repository and its Applications say. */
 export function argocdAttempts(ground: Ground): Attempt[] {
-  const { other, server, cloneUrl, branch, field } = ground;
+  const { other, branch, field } = ground;
+  const { serverInHost: server, cloneUrl } = ground.tenant;
   const { settings } = field;
   const own = { server, namespace: "default" };
   const source = (path: string) => ({ repoURL: cloneUrl, path, targetRevision: branch });
@@ -108,7 +104,7 @@ export function argocdAttempts(ground: Ground): Attempt[] {
       : [
           application("other-server", "for another tenant's virtual cluster", byDestinations, {
             destination: {
-              server: `https://${other.name}.${other.namespace}:443`,
+              server: other.serverInHost,
               namespace: "default",
             },
           }),
@@ -131,7 +127,7 @@ export function argocdAttempts(ground: Ground): Attempt[] {
           application("other-source", "of another tenant's repository", bySources, {
             source: {
               ...source("fine"),
-              repoURL: cloneUrl.replace(/[^/]+\.git$/, `${other.name}.git`),
+              repoURL: other.cloneUrl,
               targetRevision: "HEAD",
             },
           }),

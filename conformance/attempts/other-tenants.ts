@@ -2,11 +2,10 @@ import { z } from "zod";
 
 import { refusingLayer, type Answer, type Attempt } from "../attempt.ts";
 import type { Ground } from "../ground.ts";
-import { KubernetesApi } from "../kubernetes-api.ts";
-import { byPolicy, hostPath, networkPath } from "./pods.ts";
+import type { KubernetesApi } from "../kubernetes-api.ts";
+import { asControlPlane, byPolicy, byRole, hostPath, networkPath, podsPath } from "./pods.ts";
 
 const area = "other tenants";
-const byRole = { expected: "RBAC", rail: "Role of the virtual cluster" } as const;
 const byNetworkPolicies = byPolicy("network-policies", "policy network-policies");
 const NamedList = z.object({
   items: z.array(z.object({ metadata: z.object({ name: z.string() }) })),
@@ -16,30 +15,20 @@ const NamedList = z.object({
 export function otherTenantAttempts(ground: Ground): Attempt[] {
   const {
     other,
+    otherInside,
     field,
     tenant: { namespace },
   } = ground;
   // Where there is no other tenant, there is the platform.
   const target = other?.namespace ?? "kube-system";
   const argocd = field.settings.argocd.namespace;
-  const asControlPlane = (
+  const denied = (
     id: string,
     what: string,
     path: string,
     method: "GET" | "POST" | "DELETE" = "GET",
     body?: unknown,
-  ): Attempt => ({
-    area,
-    id,
-    what: `a control plane that was taken over, to ${what}`,
-    ...byRole,
-    run: async (ground) =>
-      await ground.ask(ground.controlPlane, {
-        path: method === "GET" ? path : `${path}?dryRun=All`,
-        method,
-        ...(body === undefined ? {} : { body }),
-      }),
-  });
+  ) => asControlPlane(area, id, what, { path, method, body });
   const policy = (id: string, what: string, egress: readonly unknown[]): Attempt => ({
     area,
     id,
@@ -63,7 +52,7 @@ export function otherTenantAttempts(ground: Ground): Attempt[] {
       await ground.dryRun(ground.host, networkPath(namespace, "ingresses"), ingressOf(rules)),
   });
   return [
-    ...(other === undefined
+    ...(other === undefined || otherInside === undefined
       ? []
       : ([
           {
@@ -71,20 +60,14 @@ export function otherTenantAttempts(ground: Ground): Attempt[] {
             id: "other-api-certificate",
             what: "its administrator's certificate on another tenant's API server",
             expected: "authentication",
-            run: async ({ tenant }) =>
-              await refusedBy(
-                (await KubernetesApi.fromText(other.kubeconfig)).withUserOf(tenant.kubeconfig),
-              ),
+            run: async ({ tenant }) => await refusedBy(otherInside.withUserOf(tenant.kubeconfig)),
           },
           {
             area,
             id: "other-api-token",
             what: "a token of its own on another tenant's API server",
             expected: "authentication",
-            run: async (ground) =>
-              await refusedBy(
-                (await KubernetesApi.fromText(other.kubeconfig)).withToken(await ownToken(ground)),
-              ),
+            run: async (ground) => await refusedBy(otherInside.withToken(await ownToken(ground))),
           },
           {
             area,
@@ -144,12 +127,7 @@ export function otherTenantAttempts(ground: Ground): Attempt[] {
         pod.spec["volumes"] = [
           { name: "host", secret: { secretName: `vc-${tenant.name}`, optional: true } },
         ];
-        const answer = await ground.sync(
-          "Pod",
-          `/api/v1/namespaces/${ground.scratch}/pods`,
-          pod,
-          "host-secret",
-        );
+        const answer = await ground.sync("Pod", podsPath(ground), pod, "host-secret");
         if (answer.by !== "nobody") return answer;
         const { spec } = await ground.copy("host-secret");
         const names = spec.volumes.flatMap(({ secret }) => secret?.secretName ?? []);
@@ -158,22 +136,18 @@ export function otherTenantAttempts(ground: Ground): Attempt[] {
           : { by: "vCluster", text: `the pod on the host mounts ${names.join(", ")} instead` };
       },
     },
-    asControlPlane(
+    denied(
       "other-secrets",
       "read Secrets of another namespace",
       `/api/v1/namespaces/${target}/secrets`,
     ),
-    asControlPlane(
-      "other-pods",
-      "see pods of another namespace",
-      `/api/v1/namespaces/${target}/pods`,
-    ),
-    asControlPlane(
+    denied("other-pods", "see pods of another namespace", `/api/v1/namespaces/${target}/pods`),
+    denied(
       "other-services",
       "see Services of another namespace",
       `/api/v1/namespaces/${target}/services`,
     ),
-    asControlPlane(
+    denied(
       "other-pod",
       "run a pod in another namespace",
       `/api/v1/namespaces/${target}/pods`,
@@ -183,35 +157,26 @@ export function otherTenantAttempts(ground: Ground): Attempt[] {
         spec: { containers: [{ name: "main", image: "main" }] },
       },
     ),
-    asControlPlane(
+    denied(
       "other-exec",
       "open a shell in another namespace",
       `/api/v1/namespaces/${target}/pods/any/exec`,
       "POST",
     ),
-    asControlPlane(
+    denied(
       "other-token",
       "make a token of another namespace's service account",
       `/api/v1/namespaces/${target}/serviceaccounts/default/token`,
       "POST",
       { spec: {} },
     ),
-    asControlPlane(
-      "other-namespace",
-      "delete another namespace",
-      `/api/v1/namespaces/${target}`,
-      "DELETE",
-    ),
-    asControlPlane("all-namespaces", "list the host's namespaces", "/api/v1/namespaces"),
-    asControlPlane("all-nodes", "list the host's nodes", "/api/v1/nodes"),
-    asControlPlane("all-secrets", "list the host's Secrets", "/api/v1/secrets"),
-    asControlPlane("all-volumes", "list the host's volumes", "/api/v1/persistentvolumes"),
-    asControlPlane(
-      "argocd-secrets",
-      "read Argo CD's Secrets",
-      `/api/v1/namespaces/${argocd}/secrets`,
-    ),
-    asControlPlane(
+    denied("other-namespace", "delete another namespace", `/api/v1/namespaces/${target}`, "DELETE"),
+    denied("all-namespaces", "list the host's namespaces", "/api/v1/namespaces"),
+    denied("all-nodes", "list the host's nodes", "/api/v1/nodes"),
+    denied("all-secrets", "list the host's Secrets", "/api/v1/secrets"),
+    denied("all-volumes", "list the host's volumes", "/api/v1/persistentvolumes"),
+    denied("argocd-secrets", "read Argo CD's Secrets", `/api/v1/namespaces/${argocd}/secrets`),
+    denied(
       "argocd-application",
       "make an Application of its own",
       `/apis/argoproj.io/v1alpha1/namespaces/${argocd}/applications`,
@@ -223,7 +188,7 @@ export function otherTenantAttempts(ground: Ground): Attempt[] {
         spec: { project: "default", destination: {} },
       },
     ),
-    asControlPlane(
+    denied(
       "gateway-route",
       "take over another tenant's host name",
       `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/tlsroutes`,

@@ -1,19 +1,15 @@
-import type { Answer, Attempt, Layer, Rail } from "../attempt.ts";
+import type { Answer, Attempt, Rail, Refusal } from "../attempt.ts";
 import type { Ground, PodSpec } from "../ground.ts";
+import type { ApiRequest } from "../kubernetes-api.ts";
 
 type Pod = { metadata: Record<string, unknown>; spec: PodSpec };
 type Container = Record<string, unknown>;
-
-/** Who refuses, and the rail that makes it refuse. */
-interface Refusal {
-  readonly expected: Layer;
-  readonly rail?: Rail;
-}
 
 export const byPodSecurity = {
   expected: "Pod Security",
   rail: "Pod Security of the namespace",
 } as const;
+export const byRole = { expected: "RBAC", rail: "Role of the virtual cluster" } as const;
 export const toBePermitted = { expected: "nobody" } as const;
 
 /** Refused by an admission policy; those of node pools are one rail. */
@@ -75,6 +71,27 @@ export function podOnHost(
       change(pod, ground);
       return await ground.dryRun(ground.controlPlane, hostPath(ground, "pods"), pod);
     },
+  };
+}
+
+/** A request that a control plane which was taken over has no right to. What would change something is tried dry. */
+export function asControlPlane(
+  area: Attempt["area"],
+  id: string,
+  what: string,
+  { path, method = "GET", body }: Pick<ApiRequest, "path" | "method" | "body">,
+): Attempt {
+  return {
+    area,
+    id,
+    what: `a control plane that was taken over, to ${what}`,
+    ...byRole,
+    run: async (ground) =>
+      await ground.ask(ground.controlPlane, {
+        method,
+        path: method === "GET" ? path : `${path}?dryRun=All`,
+        body,
+      }),
   };
 }
 

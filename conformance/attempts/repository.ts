@@ -26,7 +26,7 @@ export function repositoryAttempts({ repository, argocdGitToken }: Ground): Atte
       what: "to clone the repository without an account",
       ...byGit,
       rail: "visibility of the repository",
-      run: async ({ cloneUrl }): Promise<Answer> => {
+      run: async ({ tenant: { cloneUrl } }): Promise<Answer> => {
         // What git asks first.
         const { ok, status } = await fetch(`${cloneUrl}/info/refs?service=git-upload-pack`, {
           signal: AbortSignal.timeout(30_000),

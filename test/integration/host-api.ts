@@ -1,6 +1,5 @@
-import { Agent, request, type RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
-import { z } from "zod";
+import { KubernetesApi } from "../../conformance/kubernetes-api.ts";
 
 /** An object, as far as it says where it goes. */
 export interface Manifest {
@@ -21,30 +20,21 @@ export interface Verdict {
   readonly warnings: readonly string[];
 }
 
-const Refusal = z.object({ message: z.string() });
-
 /**
  * A host cluster's API server, asked without a client library in between: what is sent is what was
  * given, and nothing of the answer is brought into shape.
  */
 export class HostApi {
-  readonly #agent: Agent;
-  readonly #server: string;
+  readonly #api: KubernetesApi;
 
-  private constructor(server: string, credentials: Pick<RequestOptions, "ca" | "cert" | "key">) {
-    this.#server = server;
-    this.#agent = new Agent({ keepAlive: true, ...credentials });
+  private constructor(api: KubernetesApi) {
+    this.#api = api;
   }
 
   static async open(kubeconfig: string): Promise<HostApi> {
     const config = new KubeConfig();
     config.loadFromFile(kubeconfig);
-    const server = config.getCurrentCluster()?.server;
-    if (server === undefined) throw new Error(`${kubeconfig} names no server`);
-    const options: RequestOptions = {};
-    await config.applyToHTTPSOptions(options);
-    const { ca, cert, key } = options;
-    return new HostApi(server, { ca, cert, key });
+    return new HostApi(await KubernetesApi.open(config));
   }
 
   /** Whether an object could be created. Fields that the server does not know count against it. */
@@ -59,7 +49,7 @@ export class HostApi {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#api.close();
   }
 
   async #post(manifest: Manifest, query: string): Promise<Verdict> {
@@ -70,34 +60,16 @@ export class HostApi {
         ? ""
         : `/namespaces/${encodeURIComponent(metadata.namespace)}`;
     const plural = kind.toLowerCase().replace(/y$/, "ie");
-    const url = `${this.#server}${group}${namespace}/${plural}s${query}`;
-    const { status, text, warnings } = await this.#send(url, JSON.stringify(manifest));
-    const body: unknown = JSON.parse(text);
-    if (status === 201) return { accepted: true, body, reason: "", warnings };
-    const { message } = Refusal.parse(body);
-    // 400: it cannot be read; 403: admission; 422: validation. Anything else is no verdict.
-    if (![400, 403, 422].includes(status)) throw new Error(`${url} answered ${status}: ${message}`);
-    return { accepted: false, body, reason: `${kind} ${metadata.name}: ${message}`, warnings };
-  }
-
-  #send(url: string, body: string): Promise<{ status: number; text: string; warnings: string[] }> {
-    return new Promise((resolve, reject) => {
-      const headers = { "content-type": "application/json" };
-      const sent = request(url, { method: "POST", agent: this.#agent, headers }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("error", reject);
-        response.on("end", () => {
-          const { warning } = response.headers;
-          resolve({
-            status: response.statusCode ?? 0,
-            text: Buffer.concat(chunks).toString("utf8"),
-            warnings: warning === undefined ? [] : [warning],
-          });
-        });
-      });
-      sent.on("error", reject);
-      sent.end(body);
+    const path = `${group}${namespace}/${plural}s${query}`;
+    const { status, body, message, warnings } = await this.#api.ask({
+      method: "POST",
+      path,
+      body: manifest,
     });
+    if (status === 201) return { accepted: true, body, reason: "", warnings };
+    // 400: it cannot be read; 403: admission; 422: validation. Anything else is no verdict.
+    if (![400, 403, 422].includes(status))
+      throw new Error(`${path} answered ${status}: ${message}`);
+    return { accepted: false, body, reason: `${kind} ${metadata.name}: ${message}`, warnings };
   }
 }

@@ -1,12 +1,11 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { execa } from "execa";
 import fc from "fast-check";
-import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 
 import { planTenantVCluster } from "../../components/tenant-vcluster-plan.ts";
@@ -23,6 +22,7 @@ import {
   tenantFiles,
   tenantOf,
 } from "../components/fixtures.ts";
+import { helmTemplate, type Rendered } from "./helm-template.ts";
 
 const minutes = 60_000;
 
@@ -63,12 +63,6 @@ const PodSpec = z.looseObject({
   nodeSelector: z.record(z.string(), z.string()).nullish(),
   tolerations: z.array(z.looseObject({ key: z.string() })).nullish(),
 });
-const Manifest = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.string(),
-  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
-  spec: z.unknown().optional(),
-});
 const Workload = z.object({
   kind: z.enum(["StatefulSet", "Deployment"]),
   metadata: z.looseObject({ name: z.string() }),
@@ -87,7 +81,6 @@ const Workload = z.object({
     template: z.object({ spec: PodSpec }),
   }),
 });
-type Manifest = z.infer<typeof Manifest>;
 type PodSpec = z.infer<typeof PodSpec>;
 
 describe("the vCluster chart with the values of a tenant", function () {
@@ -109,19 +102,10 @@ describe("the vCluster chart with the values of a tenant", function () {
   });
 
   /** What Argo CD would apply. Helm checks the values by the chart's schema, too. */
-  async function template(name: string, values: object): Promise<Manifest[]> {
-    const file = join(scratch, "values.json");
-    writeFileSync(file, JSON.stringify(values));
-    const args = ["template", name, chart, "--namespace", `vc-${name}`, "--values", file];
-    const { stdout } = await execa(helm, [...args, "--kube-version", "1.34"]);
-    return parseAllDocuments(stdout)
-      .map((document) => z.unknown().parse(document.toJS()))
-      .filter((manifest) => manifest !== null)
-      .map((manifest) => Manifest.parse(manifest));
-  }
+  const template = (name: string, values: object) => helmTemplate(helm, chart, name, values);
   const render = (of: Tenant, platform: PlatformSettings = pooledPlatform) =>
     template(of.name, vclusterValues(of, platform));
-  const workloads = (manifests: readonly Manifest[]) =>
+  const workloads = (manifests: readonly Rendered[]) =>
     manifests.flatMap((manifest) => Workload.safeParse(manifest).data ?? []);
 
   for (const tier of TIER_NAMES) {
@@ -201,7 +185,7 @@ describe("the vCluster chart with the values of a tenant", function () {
   }
 
   /** What the rendered control plane needs of it at most, with CoreDNS, which vCluster deploys. */
-  function quotaNeeded(of: Tenant, manifests: readonly Manifest[]): Record<string, number> {
+  function quotaNeeded(of: Tenant, manifests: readonly Rendered[]): Record<string, number> {
     const { controlPlane } = z
       .object({
         controlPlane: z.object({
@@ -241,7 +225,7 @@ describe("the vCluster chart with the values of a tenant", function () {
 });
 
 /** Nothing outside of the tenant's namespace: the platform's AppProject would not let it through. */
-function withinNamespace(manifests: readonly Manifest[]): void {
+function withinNamespace(manifests: readonly Rendered[]): void {
   // What the AppProject of a virtual cluster lets through: every kind of it is of a namespace.
   const { namespaceResourceWhitelist } = planTenantVCluster(tenant, pooledPlatform).project.spec;
   const namespaced = new Set(
